@@ -1,0 +1,65 @@
+-- What the map may read. The views run with the rights of shuitu_owner, which row-level security
+-- binds too, so each shows just what the caller's scope allows. Public twins carry public fields only.
+create or replace view map.regions as
+  select id, code, name, level, parent_code, valid_from, geom
+  from shuitu.regions where valid_to is null or valid_to > current_date;
+
+create or replace view map.basins as
+  select id, code, name, name_en, geom from shuitu.basin_agencies where geom is not null;
+
+create or replace view map.zones as
+  select ('x' || substr(md5(code), 1, 8))::bit(31)::integer as id, code, name, level, geom
+  from shuitu.water_resource_zones where geom is not null;
+
+-- A region with its newest total-use cap, and what is licensed there: permits in force that occupy
+-- the quota, counted where the permit's place lies. 取水许可总量 ≠ 用水总量: a share, not a verdict.
+create or replace view map.indicators as
+  with cap as (
+    select distinct on (region_code) region_code, level_year, value as cap_m3, document_no
+    from shuitu.control_indicators
+    where kind = 'total_use_cap' and source_type = 'all' and purpose = 'all' and region_code is not null
+    order by region_code, level_year desc, (frequency = 'mean') desc
+  ), licensed as (
+    select county_code, sum(annual_volume_m3) as licensed_m3, count(*)::integer as permits
+    from shuitu.permits
+    where status = 'valid' and occupies_quota and (valid_to is null or valid_to >= current_date)
+    group by county_code
+  )
+  select r.id, r.code, r.name, cap.level_year, cap.cap_m3, cap.document_no,
+         coalesce(l.licensed_m3, 0) as licensed_m3,
+         100 * coalesce(l.licensed_m3, 0) / nullif(cap.cap_m3, 0) as share_pct,
+         coalesce(l.permits, 0) as permits, r.geom
+  from map.regions r
+  join cap on cap.region_code = r.code
+  left join licensed l on l.county_code = r.code
+  where r.level = 3;
+
+create or replace view map.indicators_public as
+  select id, code, name, level_year, cap_m3, document_no, geom from map.indicators;
+
+create or replace view map.scenes as
+  select id, item_id, title, sensor, acquired_at, cloud_pct, generated, geom from shuitu.scenes;
+
+create or replace view map.permits as
+  select p.id, p.permit_no, p.holder_name, p.status, p.annual_volume_m3, p.source_type, p.purpose,
+         p.issuing_authority, p.supervising_authority, p.county_code, p.valid_from, p.valid_to,
+         i.intakes, i.geom
+  from shuitu.permits p
+  join lateral (
+    select count(*)::integer as intakes, st_centroid(st_collect(i.geom))::geometry(Point, 4490) as geom
+    from shuitu.permit_intakes pi join shuitu.intakes i on i.id = pi.intake_id
+    where pi.permit_id = p.id and pi.valid_to is null
+  ) i on i.geom is not null;
+
+create or replace view map.candidates as
+  select id, code, kind, category, state, score, area_m2, volume_m3, county_code, acquired_at, generated, geom
+  from shuitu.candidates;
+
+create or replace view map.intakes as
+  select i.id, i.code, i.name, i.holder_name, i.source_type, i.permit_state, i.status, i.purpose,
+         i.annual_volume_m3, i.county_code, i.water_body, i.aquifer_layer, i.off_stream, i.place,
+         (select string_agg(p.permit_no, ' ' order by p.permit_no)
+            from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
+           where pi.intake_id = i.id and pi.valid_to is null) as permit_no,
+         i.geom
+  from shuitu.intakes i;

@@ -1,0 +1,54 @@
+"""The exception tree. Services raise these; only `app.problems` knows HTTP.
+
+ShuituError
+├── InvalidInput            the request or file says something that cannot be
+│   └── UnreadableFile      the file cannot be opened as what it claims to be
+├── NotSignedIn             the action needs an actor
+├── NotAllowed              the actor may not do this
+├── NotFound                nothing by that name (or none that the actor may see)
+├── Conflict                the fact changed meanwhile, or the step is not possible from this state
+├── NotReady                a part of the service is not up (yet): database, migration, front end
+└── ConfigurationError      settings or installation are wrong; says what to do
+"""
+
+from collections.abc import Mapping
+
+
+class ShuituError(Exception):
+    """Base of all expected failures. `str(error)` is a sentence that a person can act on."""
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.facts: Mapping[str, object] = facts
+
+
+class InvalidInput(ShuituError):
+    """Input that cannot be accepted; `facts` name the field, the value and what was expected."""
+
+
+class UnreadableFile(InvalidInput):
+    """A file that cannot be opened as what it claims to be."""
+
+
+class NotSignedIn(ShuituError):
+    """The action needs an actor, and the request carries none."""
+
+
+class NotAllowed(ShuituError):
+    """The actor is known but may not do this."""
+
+
+class NotFound(ShuituError):
+    """Nothing by that name, or nothing that the actor may see."""
+
+
+class Conflict(ShuituError):
+    """The fact changed meanwhile, or the step is not possible from the present state."""
+
+
+class NotReady(ShuituError):
+    """A part of the service is not up."""
+
+
+class ConfigurationError(ShuituError):
+    """Settings or installation are wrong; the message says how to mend it."""

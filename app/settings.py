@@ -1,0 +1,87 @@
+"""Settings: `SHUITU_*` environment variables over one TOML file (`SHUITU_CONFIG`) over defaults.
+
+Built once, in `app.main`, `app.cli` or `app.worker`, and handed down.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default and what it is for."""
+
+    model_config = SettingsConfigDict(env_prefix="SHUITU_", extra="forbid", frozen=True)
+
+    config: Path | None = Field(None, description="TOML file with these settings (lower-case names)")
+    data_dir: Path = Field(
+        ROOT / ".data", description="where the private database, uploads, imagery and archives live"
+    )
+    database_url: str | None = Field(
+        None, description="libpq URL of a PostGIS database of your own; empty starts a private one"
+    )
+    database_owner_url: str | None = Field(
+        None, description="URL for migrations where the login of database_url may not become shuitu_owner"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    processes: int = Field(2, ge=1, le=64, description="web server processes")
+    frontend_dir: Path = Field(ROOT / "frontend" / "dist", description="built front end")
+    log_format: str = Field("console", pattern="^(console|json)$", description="console or json")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least level written")
+    session_hours: int = Field(12, ge=1, le=720, description="how long a log-in lasts")
+    secure_cookies: bool = Field(False, description="set on HTTPS: cookies are then marked Secure")
+    upload_limit_mb: int = Field(2048, ge=1, description="largest upload")
+    public_accuracy_bits: int = Field(
+        12,
+        ge=0,
+        le=20,
+        description="low bits hidden from public positions; 12 is a grid of 76 m at the equator, 64 m at 33°N",
+    )
+    tianditu_key: str | None = Field(None, description="your 天地图 browser key; adds its base maps")
+    map_review_number: str | None = Field(None, description="审图号 shown on the map")
+    public_url: str | None = Field(
+        None, description="address under which clients reach the service, if a proxy hides it"
+    )
+    basemap: Path | None = Field(None, description="PMTiles base map of your own")
+
+    @cached_property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / "uploads"
+
+    @cached_property
+    def imagery_dir(self) -> Path:
+        return self.data_dir / "imagery"
+
+    @cached_property
+    def archives_dir(self) -> Path:
+        return self.data_dir / "archives"
+
+    @cached_property
+    def cache_dir(self) -> Path:
+        return self.data_dir / "cache"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        import os
+
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        if path := os.environ.get("SHUITU_CONFIG"):
+            sources.append(TomlConfigSettingsSource(settings_cls, Path(path)))
+        return tuple(sources)

@@ -1,0 +1,1 @@
+"""What is on the map? Declarations and pure functions: no web, no database."""

@@ -1,0 +1,30 @@
+"""All layers, read once from `catalog/*.yaml`."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+import yaml
+
+from layers.model import Audience, Layer
+
+FOLDER = Path(__file__).parent / "catalog"
+
+
+@cache
+def load() -> Mapping[str, Layer]:
+    """Layers by id, in drawing order.
+
+    Raises pydantic.ValidationError (naming file and field) if a declaration is not well formed.
+    """
+    found = [
+        Layer.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        for path in sorted(FOLDER.glob("*.yaml"))
+    ]
+    return MappingProxyType({layer.id: layer for layer in sorted(found, key=lambda layer: layer.order)})
+
+
+def visible_to(audience: Audience) -> tuple[Layer, ...]:
+    """The layers that this audience may see, in drawing order."""
+    return tuple(layer for layer in load().values() if layer.relation_for(audience))

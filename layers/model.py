@@ -1,0 +1,190 @@
+"""The vocabulary of a layer declaration. Everything here is frozen, and validated when it is made.
+
+A declaration names its source, its fields and its symbology once; columns, queryables, TileJSON,
+style, legend and the front end's panel are derived from it (`layers.derive`), so they cannot disagree.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field as Setting, model_validator
+
+Audience = Literal["public", "officer"]
+GeometryKind = Literal["point", "line", "polygon"]
+FieldType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
+Colour = Annotated[str, Setting(pattern=r"^#[0-9a-f]{6}$")]
+
+
+def _identifier(name: str) -> str:
+    if not (name.isascii() and name.isidentifier() and name.islower()):
+        raise ValueError(f"{name!r} is not a lower-case SQL identifier")
+    return name
+
+
+def _qualified(name: str) -> str:
+    schema, _, relation = name.partition(".")
+    if schema != "map":
+        raise ValueError(f"{name!r}: the map reads only schema map")
+    return f"{_identifier(schema)}.{_identifier(relation)}"
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Relation = Annotated[str, AfterValidator(_qualified)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(Frozen):
+    """A text in both languages of the product."""
+
+    zh: str
+    en: str
+
+    def get(self, lang: str) -> str:
+        return self.zh if lang.startswith("zh") else self.en
+
+
+class Value(Frozen):
+    """One allowed value of a coded field."""
+
+    value: str | int | bool
+    title: Text
+
+
+class Field(Frozen):
+    """One attribute of a layer, as every client sees it."""
+
+    name: Identifier
+    type: FieldType
+    title: Text
+    unit: str | None = None
+    """Unit of the stored number: m3, m2, m, m3/s, %; the front end shows m3 as 万m³."""
+    values: tuple[Value, ...] = ()
+    audience: Audience = "officer"
+    tile: bool = False
+    """Carried in vector tiles; the rest is fetched on click."""
+    filter: bool = False
+    """May be filtered by clients; then it is indexed, or in the map table."""
+    description: Text | None = None
+
+
+class Source(Frozen):
+    """Where the rows come from: a view of schema map, and its twin for the public."""
+
+    view: Relation
+    id: Identifier = "id"
+    geometry: Identifier = "geom"
+    kind: GeometryKind
+    public_view: Relation | None = None
+    """View with public fields at public accuracy; None: the public does not see this layer."""
+    datetime: Identifier | None = None
+    """Field that `datetime=` asks about, if any."""
+
+
+class Points(Frozen):
+    """Map table and overview cells of a layer too big for a plain view (design, §4)."""
+
+    table: Relation
+    cells: Relation
+    cells_to_zoom: int = Setting(9, ge=0, le=14)
+    """Up to here a tile shows cells, unless it holds at most `max_points` points."""
+    max_points: int = Setting(10_000, ge=100)
+    classes: tuple[Identifier, ...]
+    """Fields counted apart in every cell, in the order of the cell's class number."""
+
+
+class ColourClass(Frozen):
+    """A class of a colour legend: one value, or numbers up to and including `upto`."""
+
+    value: str | int | bool | None = None
+    upto: float | None = None
+    title: Text
+    colour: Colour
+    hollow: bool = False
+
+
+class ShapeClass(Frozen):
+    value: str
+    title: Text
+    shape: Literal["circle", "triangle", "diamond", "square"]
+
+
+class SizeClass(Frozen):
+    """Numbers below `below` (None: all that remain) are drawn with this radius in pixels."""
+
+    below: float | None = None
+    title: Text
+    radius: float
+
+
+class Symbology(Frozen):
+    """Paint and legend in one, so that they cannot disagree."""
+
+    colour_by: Identifier | None = None
+    colours: tuple[ColourClass, ...]
+    shape_by: Identifier | None = None
+    shapes: tuple[ShapeClass, ...] = ()
+    size_by: Identifier | None = None
+    sizes: tuple[SizeClass, ...] = ()
+    outline_only: bool = False
+    """The image below must be seen (candidates)."""
+    line_width: float = 1.0
+    opacity: float = Setting(1.0, ge=0, le=1)
+    label: Identifier | None = None
+    label_minzoom: int = 8
+
+
+class Layer(Frozen):
+    """One layer of the one map."""
+
+    id: Identifier
+    title: Text
+    description: Text
+    source: Source
+    fields: tuple[Field, ...]
+    symbology: Symbology
+    points: Points | None = None
+    minzoom: int = Setting(0, ge=0, le=22)
+    maxzoom: int = Setting(14, ge=0, le=22)
+    order: int
+    """Drawn from low to high."""
+    visible: bool = True
+    """Switched on when the map opens."""
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        names = [field.name for field in self.fields]
+        if len(set(names)) != len(names):
+            raise ValueError(f"layer {self.id}: a field is declared twice")
+        used = {
+            self.symbology.colour_by,
+            self.symbology.shape_by,
+            self.symbology.size_by,
+            self.symbology.label,
+        }
+        for name in used - {None}:
+            if name not in names:
+                raise ValueError(f"layer {self.id}: symbology names {name!r}, which is no field")
+            if not self.field(str(name)).tile:
+                raise ValueError(f"layer {self.id}: symbology needs {name!r} in tiles (tile: true)")
+        return self
+
+    @property
+    def is_public(self) -> bool:
+        return self.source.public_view is not None
+
+    def field(self, name: str) -> Field:
+        """Raises KeyError if the layer has no such field."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+    def fields_for(self, audience: Audience) -> tuple[Field, ...]:
+        """The fields that this audience sees, in declared order."""
+        return tuple(f for f in self.fields if audience == "officer" or f.audience == "public")
+
+    def relation_for(self, audience: Audience) -> str | None:
+        """The view that this audience reads; None if it does not see the layer."""
+        return self.source.view if audience == "officer" else self.source.public_view
