@@ -6,7 +6,8 @@ style, legend and the front end's panel are derived from it (`layers.derive`), s
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field as Setting, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import Field as Setting
 
 Audience = Literal["public", "officer"]
 GeometryKind = Literal["point", "line", "polygon"]

@@ -1,0 +1,119 @@
+"""The command line, `shuitu`. Every command has an example in its help and exits non-zero on failure."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app import __version__, logging, wiring
+from app.db import migrate
+from app.db.embedded import EmbeddedCluster
+from app.errors import ShuituError
+from app.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="水图：取水口“一张图” · Shuitu, the one map of water intakes",
+    pretty_exceptions_enable=False,
+)
+db = typer.Typer(no_args_is_help=True, help="数据库 · the database")
+app.add_typer(db, name="db")
+
+
+def main() -> None:
+    """Entry point: an expected failure is one sentence on standard error, never a stack trace."""
+    try:
+        app()
+    except ShuituError as error:
+        print(f"错误 · error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.callback(invoke_without_command=True)
+def _common(
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    settings = Settings()
+    logging.configure(settings.log_format, settings.log_level)
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="port (SHUITU_PORT)")] = None,
+    host: Annotated[str | None, typer.Option(help="address (SHUITU_HOST)")] = None,
+    processes: Annotated[int | None, typer.Option(help="processes (SHUITU_PROCESSES)")] = None,
+) -> None:
+    """Serve the map. Example: shuitu serve --port 8080"""
+    for name, value in (("PORT", port), ("HOST", host), ("PROCESSES", processes)):
+        if value is not None:
+            os.environ[f"SHUITU_{name}"] = str(value)
+    settings = Settings()
+    metrics = settings.data_dir / "metrics"
+    metrics.mkdir(parents=True, exist_ok=True)
+    for old in metrics.glob("*.db"):
+        old.unlink()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
+    start_database(settings)
+    uvicorn.run(
+        "app.main:create",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.processes,
+        log_config=None,
+        access_log=False,
+        proxy_headers=True,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def start_database(settings: Settings) -> None:
+    """Start the private cluster, unless the operator has a database."""
+    if not settings.database_url:
+        EmbeddedCluster(settings.data_dir).start()
+
+
+@db.command("start")
+def db_start() -> None:
+    """Start the private PostGIS. Example: shuitu db start"""
+    start_database(Settings())
+
+
+@db.command("stop")
+def db_stop() -> None:
+    """Stop the private PostGIS. Example: shuitu db stop"""
+    EmbeddedCluster(Settings().data_dir).stop()
+
+
+@db.command("migrate")
+def db_migrate() -> None:
+    """Bring the database to the present schema. Example: shuitu db migrate"""
+    settings = Settings()
+    start_database(settings)
+    dsns = wiring.dsns_of(settings)
+    migrate.upgrade(dsns)
+    print(json.dumps({"schema": migrate.current(dsns)}))
+
+
+@app.command("openapi")
+def openapi(out: Annotated[Path | None, typer.Option(help="file; otherwise standard output")] = None) -> None:
+    """Write the OpenAPI document of the product API. Example: shuitu openapi --out openapi.json"""
+    from app.main import fastapi_app
+
+    text = json.dumps(fastapi_app(Settings()).openapi(), ensure_ascii=False, indent=1)
+    if out:
+        out.write_text(text, "utf-8")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()

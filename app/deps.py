@@ -1,0 +1,98 @@
+"""What a route may ask for: the actor, a transaction in the actor's scope, a permission."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+from structlog.contextvars import bind_contextvars
+
+from app.actor import PUBLIC, Actor, Permission
+from app.db.engine import Dsns, transaction
+from app.errors import NotAllowed, NotSignedIn
+from app.settings import Settings
+
+SESSION_COOKIE = "shuitu_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request carries to say who asks."""
+
+    cookie: str | None = None
+    api_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the process was wired with (`app.wiring`); routes reach it as `app.state.services`."""
+
+    settings: Settings
+    dsns: Dsns
+    engine: Engine
+    identify: Callable[[Credentials], Actor]
+    """The actor behind the credentials; PUBLIC without any. Raises NotSignedIn if they are wrong."""
+    defer: Callable[..., int]
+    """`defer(task, session=…, **arguments)`: a job, queued in the transaction of `session`."""
+    parts: dict[str, Any] = field(default_factory=dict)
+    """Things of single features, by name: import kinds, the live feed."""
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+
+
+def credentials_of(headers: Any, cookies: Any, query: Any) -> Credentials:
+    """Session cookie, `X-API-Key`, `Authorization: Bearer`, or `?api_key=` (GIS clients know only URLs)."""
+    scheme, _, token = (headers.get("authorization") or "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    return Credentials(
+        cookies.get(SESSION_COOKIE), headers.get("x-api-key") or bearer or query.get("api_key")
+    )
+
+
+def current_actor(request: Request, services: ServicesDep) -> Actor:
+    """Who asks. Raises NotSignedIn if the credentials are wrong or ended."""
+    credentials = credentials_of(request.headers, request.cookies, request.query_params)
+    actor = services.identify(credentials) if credentials.cookie or credentials.api_key else PUBLIC
+    bind_contextvars(actor=actor.username)
+    return actor
+
+
+CurrentActor = Annotated[Actor, Depends(current_actor)]
+
+
+def open_transaction(services: ServicesDep, actor: CurrentActor) -> Iterator[Session]:
+    """One request, one transaction, in the actor's scope."""
+    with transaction(services.engine, actor) as session:
+        yield session
+
+
+# FastAPI closes `yield` dependencies after the answer has left, unless they have function scope. Then
+# a failed commit becomes an error and never a 200 (tests/integration/test_commit_before_answer.py).
+Tx = Annotated[Session, Depends(open_transaction, scope="function")]
+
+
+def require(permission: Permission) -> Any:
+    """Dependency: the actor, who must have this permission.
+
+    Raises NotSignedIn for the public, NotAllowed for others without it.
+    """
+
+    def check(actor: CurrentActor) -> Actor:
+        if actor.may(permission):
+            return actor
+        if actor.user_id is None:
+            raise NotSignedIn("此操作需要登录 (log in to do this)")
+        raise NotAllowed(
+            f"账号 {actor.username} 的角色“{actor.role}”无权执行此操作 (role {actor.role} may not {permission})",
+            permission=str(permission),
+        )
+
+    return Depends(check)

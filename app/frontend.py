@@ -1,0 +1,53 @@
+"""The built front end: hashed assets for ever, the page itself never, any other path the page."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from app.settings import Settings
+
+TIANDITU = "https://*.tianditu.gov.cn"
+OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "assets", "problems", "metrics")
+MISSING = """<!doctype html><meta charset="utf-8"><title>水图</title>
+<p>前端尚未构建：请在安装目录运行 <code>make frontend</code>。</p>
+<p>The front end is not built: run <code>make frontend</code> in the installation.</p>"""
+
+
+class _Assets(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        # Vite names these files by their content.
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def _policy(settings: Settings) -> str:
+    outside = f" {TIANDITU}" if settings.tianditu_key else ""
+    return (
+        f"default-src 'self'; img-src 'self' data: blob:{outside}; connect-src 'self' blob:{outside}; "
+        "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; frame-ancestors 'self'; "
+        "base-uri 'self'; form-action 'self'; object-src 'none'"
+    )
+
+
+def mount(api: FastAPI, settings: Settings) -> None:
+    """Serve the front end under / (last, so that every other route comes first)."""
+    folder: Path = settings.frontend_dir
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _policy(settings)}
+    api.mount("/assets", _Assets(directory=folder / "assets", check_dir=False), name="assets")
+
+    @api.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
+    def page(path: str, request: Request) -> Response:
+        if path.split("/", 1)[0] in OURS:
+            raise HTTPException(404, f"没有 /{path} (there is no /{path})")
+        file = (folder / path).resolve()
+        if path and file.is_relative_to(folder.resolve()) and file.is_file():
+            return FileResponse(file, headers={"Cache-Control": "public, max-age=3600"})
+        index = folder / "index.html"
+        if not index.is_file():
+            return HTMLResponse(MISSING, 503, headers=headers)
+        return FileResponse(index, headers=headers)

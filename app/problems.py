@@ -1,0 +1,149 @@
+"""The one table from exception to HTTP status, and its rendering as RFC 9457 problem details."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app import errors
+from app.logging import get
+
+log = get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of problem: its address below /problems/, its status, and its title in both languages."""
+
+    slug: str
+    status: int
+    title: str
+
+
+TABLE: dict[type[Exception], ProblemType] = {
+    errors.UnreadableFile: ProblemType("unreadable-file", 422, "文件无法读取 · The file cannot be read"),
+    errors.InvalidInput: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
+    errors.NotSignedIn: ProblemType("not-signed-in", 401, "请先登录 · Please log in"),
+    errors.NotAllowed: ProblemType("not-allowed", 403, "无此权限 · Not allowed"),
+    errors.NotFound: ProblemType("not-found", 404, "未找到 · Not found"),
+    errors.Conflict: ProblemType("conflict", 409, "与当前状态冲突 · Conflict with the present state"),
+    errors.NotReady: ProblemType("not-ready", 503, "服务尚未就绪 · The service is not ready"),
+    errors.ConfigurationError: ProblemType(
+        "misconfigured", 500, "系统配置有误 · The installation is misconfigured"
+    ),
+    IntegrityError: ProblemType("conflict", 409, "与当前状态冲突 · Conflict with the present state"),
+    OperationalError: ProblemType("not-ready", 503, "服务尚未就绪 · The service is not ready"),
+}
+# Statuses that the framework raises by itself.
+BY_STATUS: dict[int, ProblemType] = {
+    404: TABLE[errors.NotFound],
+    405: ProblemType("method-not-allowed", 405, "不支持此方法 · Method not allowed"),
+    406: ProblemType("not-acceptable", 406, "不支持所要求的格式 · Not acceptable"),
+    413: ProblemType("too-large", 413, "内容过大 · Content too large"),
+    429: ProblemType("too-many-requests", 429, "请求过于频繁 · Too many requests"),
+}
+UNEXPECTED = ProblemType("unexpected", 500, "服务内部错误 · Unexpected error")
+
+
+def problem_types() -> dict[str, ProblemType]:
+    """Every problem type by slug (for /problems and the docs)."""
+    kinds = [*TABLE.values(), *BY_STATUS.values(), UNEXPECTED]
+    return {kind.slug: kind for kind in kinds}
+
+
+def render(
+    kind: ProblemType,
+    detail: str,
+    request: Request,
+    facts: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Problem details as `application/problem+json`; facts never replace the standard members."""
+    body: dict[str, Any] = {
+        **(facts or {}),
+        "type": f"/problems/{kind.slug}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": request.url.path,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+    }
+    return Response(
+        orjson.dumps(body, default=str), kind.status, headers, media_type="application/problem+json"
+    )
+
+
+def kind_of(error: Exception) -> ProblemType:
+    """The problem type of an exception: the nearest class in its family."""
+    return next((TABLE[cls] for cls in type(error).__mro__ if cls in TABLE), UNEXPECTED)
+
+
+def _expected(request: Request, error: Exception) -> Response:
+    kind = kind_of(error)
+    if kind.status >= 500:
+        log.error("request failed", error=str(error), problem=kind.slug)
+    facts = dict(error.facts) if isinstance(error, errors.ShuituError) else None
+    headers = {"WWW-Authenticate": 'Bearer realm="shuitu"'} if kind.status == 401 else None
+    return render(kind, str(error), request, facts, headers)
+
+
+def _database(request: Request, error: Exception) -> Response:
+    # The driver's words may hold data of rows that the actor may not see.
+    kind = kind_of(error)
+    log.error("database error", error=str(error), problem=kind.slug)
+    detail = {
+        409: "另一处改动已占用同一标识，未作任何更改 (another change holds the same key; nothing was changed)",
+        503: "数据库暂时无法连接，请稍后再试 (the database cannot be reached for the moment; try again later)",
+    }[kind.status]
+    return render(kind, detail, request)
+
+
+def _invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    found = [
+        {
+            "where": ".".join(str(part) for part in item["loc"]),
+            "reason": item["msg"],
+            "value": _short(item.get("input")),
+        }
+        for item in error.errors()
+    ]
+    detail = "; ".join(f"{item['where']}: {item['reason']}" for item in found)
+    return render(TABLE[errors.InvalidInput], detail, request, {"errors": found})
+
+
+def _short(value: object) -> str | None:
+    text = None if value is None else str(value)
+    return text if text is None or len(text) <= 120 else text[:117] + "…"
+
+
+def _of_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    kind = BY_STATUS.get(error.status_code) or ProblemType("http", error.status_code, str(error.detail))
+    return render(kind, str(error.detail), request, headers=dict(error.headers or {}))
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.exception("unexpected error", exc_info=error)
+    return render(
+        UNEXPECTED,
+        "出现未预料的错误，已记入日志，未作任何更改；请把 request_id 告知管理员 "
+        "(something unexpected happened and was logged; nothing was changed; give request_id to your operator)",
+        request,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Give the application these answers, and no others."""
+    app.add_exception_handler(errors.ShuituError, _expected)
+    app.add_exception_handler(IntegrityError, _database)
+    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _of_framework)
+    app.add_exception_handler(Exception, _unexpected)

@@ -1,0 +1,74 @@
+"""Around every request: an id, one log line, metrics, and headers that keep browsers strict."""
+
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from app.logging import get
+
+log = get("shuitu.request")
+REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{8,64}$")
+COUNT = Counter("shuitu_requests_total", "Requests answered", ["area", "method", "status"])
+SECONDS = Histogram(
+    "shuitu_request_seconds",
+    "Time to answer",
+    ["area"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+AREAS = {"api", "ogc", "tiles", "archives", "imagery", "styles", "assets"}
+HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
+
+
+class RequestContext:
+    """ASGI middleware, outermost; knows nothing of the routes beneath."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        request_id = given.decode() if REQUEST_ID.match(given) else secrets.token_hex(8)
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
+        status, began = 500, time.perf_counter()
+
+        async def stamped(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _add_headers(message, request_id)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, stamped)
+        finally:
+            _account(scope, status, time.perf_counter() - began)
+
+
+def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:
+    headers = list(message.get("headers", ()))
+    present = {name.lower() for name, _ in headers}
+    headers += [(name, value) for name, value in HEADERS if name not in present]
+    headers.append((b"x-request-id", request_id.encode()))
+    message["headers"] = headers
+
+
+def _account(scope: Scope, status: int, seconds: float) -> None:
+    area = scope["path"].split("/", 2)[1]
+    area = area if area in AREAS else "other"
+    COUNT.labels(area, scope["method"], status).inc()
+    SECONDS.labels(area).observe(seconds)
+    # The query is not logged: it may carry an API key.
+    write = log.info if area not in ("tiles", "assets") or status >= 400 else log.debug
+    write("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))

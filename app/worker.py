@@ -1,0 +1,46 @@
+"""The worker: runs jobs, each in the scope of the actor who asked for it, and the standing tasks."""
+
+import asyncio
+
+import procrastinate
+
+from app import jobs, logging, wiring
+from app.deps import Services
+from app.settings import Settings
+
+log = logging.get(__name__)
+STALLED_AFTER_S = 120
+
+
+def tasks(services: Services) -> procrastinate.Blueprint:
+    """All tasks by name. Each can be killed at any instant and run again."""
+    blueprint = procrastinate.Blueprint()
+
+    @blueprint.periodic(cron="* * * * *")
+    @blueprint.task(name="retry_stalled", queue=jobs.QUEUE, queueing_lock="retry_stalled", pass_context=True)
+    async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:
+        manager = context.app.job_manager
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+            log.warning("job of a dead worker starts again", job=job.id, task=job.task_name)
+            await manager.retry_job(job)
+
+    return blueprint
+
+
+async def run(settings: Settings) -> None:
+    """Work until told to stop."""
+    services = wiring.services(settings)
+    app = jobs.connect(services.dsns.service)
+    app.add_tasks_from(tasks(services), namespace="")
+    async with app.open_async():
+        await app.run_worker_async(queues=[jobs.QUEUE], concurrency=1, install_signal_handlers=True)
+
+
+def main() -> None:
+    settings = Settings()
+    logging.configure(settings.log_format, settings.log_level)
+    asyncio.run(run(settings))
+
+
+if __name__ == "__main__":
+    main()
