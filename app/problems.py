@@ -27,7 +27,7 @@ class ProblemType:
 
 
 TABLE: dict[type[Exception], ProblemType] = {
-    errors.UnreadableFile: ProblemType("unreadable-file", 422, "文件无法读取 · The file cannot be read"),
+    errors.UnreadableFile: ProblemType("unreadable-file", 400, "文件无法读取 · The file cannot be read"),
     errors.InvalidInput: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
     errors.NotSignedIn: ProblemType("not-signed-in", 401, "请先登录 · Please log in"),
     errors.NotAllowed: ProblemType("not-allowed", 403, "无此权限 · Not allowed"),

@@ -1,0 +1,69 @@
+"""Every failure is problem details: the shape is the same for all of them."""
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.exceptions import HTTPException
+
+from app import errors, problems
+
+MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
+
+
+def client_raising(error: Exception) -> TestClient:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise error
+
+    @app.get("/number/{n}")
+    def number(n: int) -> int:
+        return n
+
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.InvalidInput("经度应在73–136之间", field="lon", value=321.0, expected="73…136"), 400),
+        (errors.UnreadableFile("not a workbook"), 400),
+        (errors.NotSignedIn("log in"), 401),
+        (errors.NotAllowed("no"), 403),
+        (errors.NotFound("nothing"), 404),
+        (errors.Conflict("changed meanwhile"), 409),
+        (errors.NotReady("wait"), 503),
+        (HTTPException(405, "no"), 405),
+        (ZeroDivisionError("secret detail"), 500),
+    ],
+)
+def test_each_error_has_its_status_and_the_same_shape(error: Exception, status: int) -> None:
+    answer = client_raising(error).get("/broken")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body.keys() >= MEMBERS
+    assert body["status"] == status
+    assert body["instance"] == "/broken"
+
+
+def test_facts_say_what_and_where_but_never_replace_the_standard_members() -> None:
+    body = client_raising(errors.InvalidInput("x", field="lon", value=1, status=200)).get("/broken").json()
+    assert body["field"] == "lon"
+    assert body["status"] == 400
+
+
+def test_an_unexpected_error_tells_nothing_of_its_inside() -> None:
+    assert "secret detail" not in client_raising(ZeroDivisionError("secret detail")).get("/broken").text
+
+
+def test_a_bad_parameter_is_400_and_never_422() -> None:
+    answer = client_raising(ValueError()).get("/number/abc")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["where"] == "path.n"
+
+
+def test_slugs_are_unique_and_every_exception_class_is_in_the_table() -> None:
+    assert all(cls in problems.TABLE for cls in errors.ShuituError.__subclasses__())
