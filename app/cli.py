@@ -99,7 +99,7 @@ def db_migrate() -> None:
     settings = Settings()
     start_database(settings)
     dsns = wiring.dsns_of(settings)
-    migrate.upgrade(dsns)
+    migrate.upgrade(dsns, public_accuracy_bits=settings.public_accuracy_bits)
     print(json.dumps({"schema": migrate.current(dsns)}))
 
 

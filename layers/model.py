@@ -81,6 +81,8 @@ class Source(Frozen):
     """View with public fields at public accuracy; None: the public does not see this layer."""
     datetime: Identifier | None = None
     """Field that `datetime=` asks about, if any."""
+    shapes: Relation | None = None
+    """Polygons generalised per zoom, by id; None: drawn from the view at every zoom."""
 
 
 class Points(Frozen):
@@ -152,6 +154,8 @@ class Layer(Frozen):
     """Drawn from low to high."""
     visible: bool = True
     """Switched on when the map opens."""
+    basemap: bool = False
+    """Part of the base map: always drawn below, without legend or switch."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -67,7 +67,7 @@ def run_script(connection: Connection, path: Path) -> None:
     driver.execute(path.read_text("utf-8").encode())
 
 
-def upgrade(dsns: Dsns) -> None:
+def upgrade(dsns: Dsns, *, public_accuracy_bits: int = 12) -> None:
     """Everything up to the newest schema. Idempotent; waits at most a minute for a lock."""
     if dsns.admin:
         bootstrap(dsns.admin)
@@ -82,6 +82,12 @@ def upgrade(dsns: Dsns) -> None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            connection.execute(
+                text(
+                    "create or replace function map.public_bits() returns integer language sql immutable parallel safe "
+                    f"return {public_accuracy_bits:d}"
+                )
+            )
             for view in sorted((HERE / "views").glob("*.sql")):
                 run_script(connection, view)
             connection.commit()

@@ -4,8 +4,8 @@ from alembic import op
 from procrastinate.schema import SchemaManager
 from sqlalchemy import text
 
-revision = "0004"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

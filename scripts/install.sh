@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Install what is missing, and only that, on Debian or Ubuntu. Asks nothing.
+#   install.sh python    .venv with the locked packages
+#   install.sh postgis   PostgreSQL and PostGIS
+#   install.sh browser   Chromium and Chinese fonts, for the tests
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\033[1m%s\033[0m\n' "$*"; }
+give_up() { printf '\n错误 · error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo -n "$@"
+  elif command -v sudo >/dev/null && [ -t 0 ]; then sudo "$@"
+  else return 77; fi
+}
+
+apt_install() {
+  command -v apt-get >/dev/null || give_up "这不是 Debian 或 Ubuntu，请自行安装: $* (not Debian or Ubuntu: please install these yourself)"
+  say "安装系统软件包 · installing system packages: $*"
+  local log; log=$(mktemp)
+  if ! { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    give_up "无法安装系统软件包；请管理员执行 (could not install; have an administrator run): apt-get update && apt-get install --no-install-recommends $*"
+  fi
+  rm -f "$log"
+}
+
+python() {
+  local py; py=$(command -v python3 || true)
+  if [ -z "$py" ] || ! "$py" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || ! "$py" -c 'import venv, ensurepip' 2>/dev/null; then
+    apt_install python3 python3-venv ca-certificates
+    py=$(command -v python3)
+    "$py" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || give_up "需要 Python 3.11 或更高版本 (Python 3.11 or later is needed); $py: $("$py" --version)"
+  fi
+  [ -x .venv/bin/python ] || { say "创建虚拟环境 · making the virtual environment"; "$py" -m venv .venv; }
+  if ! command -v uv >/dev/null && [ ! -x .venv/bin/uv ]; then .venv/bin/python -m pip install -q --disable-pip-version-check uv; fi
+  local uv; uv=$([ -x .venv/bin/uv ] && echo .venv/bin/uv || command -v uv)
+  # uv does not read pip's configuration: hand it the index that pip was told to use.
+  local index; index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
+  [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-$index}}"
+  say "安装 Python 依赖 · installing Python packages"
+  "$uv" pip install -q --python .venv/bin/python --require-hashes -r requirements.lock
+  "$uv" pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
+}
+
+postgis() {
+  [ -z "${SHUITU_DATABASE_URL:-}" ] || [ "${1:-}" = always ] || return 0
+  local control
+  for control in /usr/share/postgresql/*/extension/postgis.control; do [ -e "$control" ] && return 0; done
+  # The packages would start a cluster of their own; ours is private.
+  if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    as_root mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null || true
+  fi
+  apt_install postgresql postgresql-postgis
+}
+
+browser() {
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || apt_install chromium
+  [ -n "$(fc-list :lang=zh 2>/dev/null | head -n 1)" ] || apt_install fontconfig fonts-noto-cjk
+}
+
+for part in "$@"; do "$part"; done
