@@ -57,7 +57,7 @@ create or replace view map.candidates as
 
 create or replace view map.intakes as
   select i.id, i.code, i.name, i.holder_name, i.source_type, i.permit_state, i.status, i.purpose,
-         i.annual_volume_m3, i.county_code, i.water_body, i.aquifer_layer, i.off_stream, i.place,
+         i.annual_volume_m3, i.county_code, i.basin_id, i.water_body, i.aquifer_layer, i.off_stream, i.place,
          (select string_agg(p.permit_no, ' ' order by p.permit_no)
             from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
            where pi.intake_id = i.id and pi.valid_to is null) as permit_no,

@@ -1,0 +1,1 @@
+"""What follows from a declaration: pure functions, one file a question."""

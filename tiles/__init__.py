@@ -1,0 +1,1 @@
+"""How does a tile come? Address and layer in, bytes out; asynchronous, no knowledge of `app`."""

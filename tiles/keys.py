@@ -1,0 +1,70 @@
+"""Integer world coordinates and the keys that order them.
+
+The world is the square of Web Mercator, 31 bits an axis, y downwards. The Morton key of a position
+interleaves both (x in the even bits), so each tile of each zoom is one contiguous range of keys.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tiles.address import Address
+
+BITS = 31
+WORLD = 1 << BITS
+MAX_LATITUDE = 85.0511287798066
+
+Int64s = npt.NDArray[np.int64]
+
+
+def world(lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Int64s, Int64s]:
+    """Integer world coordinates (x, y) of degrees; latitudes beyond Web Mercator are held at its edge."""
+    lon_, lat_ = (
+        np.asarray(lon, np.float64),
+        np.clip(np.asarray(lat, np.float64), -MAX_LATITUDE, MAX_LATITUDE),
+    )
+    x = (lon_ + 180.0) / 360.0 * WORLD
+    y = (0.5 - np.arcsinh(np.tan(np.radians(lat_))) / (2 * np.pi)) * WORLD
+    return (
+        np.clip(np.floor(x), 0, WORLD - 1).astype(np.int64),
+        np.clip(np.floor(y), 0, WORLD - 1).astype(np.int64),
+    )
+
+
+def _spread(value: Int64s) -> Any:
+    """Put a zero bit between the bits of each number (up to 31 bits)."""
+    v = value.astype(np.uint64)
+    for shift, mask in (
+        (16, 0x0000FFFF0000FFFF),
+        (8, 0x00FF00FF00FF00FF),
+        (4, 0x0F0F0F0F0F0F0F0F),
+        (2, 0x3333333333333333),
+        (1, 0x5555555555555555),
+    ):
+        v = (v | (v << np.uint64(shift))) & np.uint64(mask)
+    return v
+
+
+def morton(x: Int64s, y: Int64s) -> Int64s:
+    """62-bit Morton keys of integer coordinates."""
+    key: Int64s = (_spread(np.asarray(x)) | (_spread(np.asarray(y)) << np.uint64(1))).astype(np.int64)
+    return key
+
+
+def morton_of(x: int, y: int) -> int:
+    """Morton key of one position or tile."""
+    return int(morton(np.asarray([x]), np.asarray([y]))[0])
+
+
+def point_range(tile: Address) -> tuple[int, int]:
+    """Keys [lo, hi) of the positions in this tile."""
+    span = 2 * (BITS - tile.z)
+    base = morton_of(tile.x, tile.y)
+    return base << span, (base + 1) << span
+
+
+def cell_range(tile: Address, depth: int) -> tuple[int, int]:
+    """Keys [lo, hi) of the cells `depth` levels below this tile: leading-1 quadkeys name level and cell."""
+    base = (1 << 2 * tile.z) | morton_of(tile.x, tile.y)
+    return base << 2 * depth, (base + 1) << 2 * depth
