@@ -64,3 +64,4 @@ create table shuitu.hydro_lines (
   geom geometry(MultiLineString, 4490) not null
 );
 create index on shuitu.hydro_lines using gist (geom);
+grant truncate on map.intake_points, map.intake_cells, map.region_shapes to shuitu_service;
