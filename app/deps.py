@@ -36,6 +36,8 @@ class Services:
     """The actor behind the credentials; PUBLIC without any. Raises NotSignedIn if they are wrong."""
     defer: Callable[..., int]
     """`defer(task, session=…, **arguments)`: a job, queued in the transaction of `session`."""
+    publish: Callable[..., None] = lambda connection, layer, counties: None
+    """`publish(connection, layer, counties)`: bring the map tables up to the facts, in their transaction."""
     parts: dict[str, Any] = field(default_factory=dict)
     """Things of single features, by name: import kinds, the live feed."""
 
@@ -48,6 +50,17 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
+def base_url(request: Request, settings: Settings) -> str:
+    """The address under which the client reached us, without a slash at its end."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    headers = request.headers
+    scheme = headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
+    host = headers.get("x-forwarded-host", headers.get("host", request.url.netloc)).split(",")[0].strip()
+    prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
+    return f"{scheme}://{host}{prefix}"
+
+
 def credentials_of(headers: Any, cookies: Any, query: Any) -> Credentials:
     """Session cookie, `X-API-Key`, `Authorization: Bearer`, or `?api_key=` (GIS clients know only URLs)."""
     scheme, _, token = (headers.get("authorization") or "").partition(" ")
@@ -57,9 +70,16 @@ def credentials_of(headers: Any, cookies: Any, query: Any) -> Credentials:
     )
 
 
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
 def current_actor(request: Request, services: ServicesDep) -> Actor:
-    """Who asks. Raises NotSignedIn if the credentials are wrong or ended."""
+    """Who asks. Raises NotSignedIn for a wrong key, NotAllowed for a write that another site sent."""
     credentials = credentials_of(request.headers, request.cookies, request.query_params)
+    # Cookies are SameSite=Strict; this also stops what a browser without that would send.
+    foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    if credentials.cookie and foreign and request.method not in SAFE_METHODS:
+        raise NotAllowed("拒绝来自其他网站的写操作 (a write that another site sent is refused)")
     actor = services.identify(credentials) if credentials.cookie or credentials.api_key else PUBLIC
     bind_contextvars(actor=actor.username)
     return actor

@@ -3,19 +3,34 @@
 `app.main`, `app.cli` and `app.worker` build `Services` here and hand it down; nothing reaches up.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 from fastapi import APIRouter
-from starlette.types import ASGIApp
+from psycopg_pool import AsyncConnectionPool
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
+import app.access.routes
+import app.maps.routes
 from app import jobs
-from app.actor import PUBLIC, Actor
+from app.access.service import Identifier
+from app.actor import Actor
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns, as_role, engine, external
-from app.deps import Credentials, Services
+from app.deps import Services, base_url, credentials_of
+from app.errors import NotSignedIn
 from app.settings import Settings
+from layers import catalog
+from tiles import publish
+from tiles.address import PUBLIC, Viewer
+from tiles.cache import Versions
+from tiles.server import NotSignedInError, TileServer
+
+MAP_CONNECTIONS = 4  # a process; two cores serve no more at once
 
 
 def dsns_of(settings: Settings) -> Dsns:
@@ -31,29 +46,86 @@ def dsns_of(settings: Settings) -> Dsns:
     )
 
 
+def services(settings: Settings) -> Services:
+    """What features need, without the web: for the command line and the worker too."""
+    dsns = dsns_of(settings)
+    service = engine(dsns.service)
+    identifier = Identifier(service)
+    return Services(
+        settings,
+        dsns,
+        service,
+        identify=identifier,
+        defer=jobs.defer,
+        publish=publish_counties,
+        parts={"identifier": identifier},
+    )
+
+
+def routers() -> list[APIRouter]:
+    """Every feature's routes, in the order in which they are matched."""
+    return [app.access.routes.router, app.maps.routes.router]
+
+
+def publish_counties(connection: psycopg.Connection[Any], layer: str, counties: Iterable[int] | None) -> None:
+    """Bring the map tables of a layer up to its facts, in the transaction of the facts."""
+    if layer == "regions":
+        publish.rebuild_shapes(connection)
+    elif (declared := catalog.load()[layer]).points is not None:
+        publish.rebuild(connection, declared, None if counties is None else sorted(set(counties)))
+
+
+def viewer_of(actor: Actor) -> Viewer:
+    """The actor as far as tiles care. The public sees the public form of the whole nation."""
+    if actor.audience == "public":
+        return PUBLIC
+    j = actor.jurisdiction
+    return Viewer("officer", j.lo, j.hi, j.basin)
+
+
 @dataclass(frozen=True)
 class Parts:
     """A wired process: what routes reach, the tile server, and what must run while it serves."""
 
     services: Services
-    tiles: ASGIApp
+    tiles: TileServer
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        yield
-        self.services.engine.dispose()
+        await self.tiles.pool.open()
+        await self.tiles.versions.start()
+        try:
+            yield
+        finally:
+            await self.tiles.versions.stop()
+            await self.tiles.pool.close()
+            self.services.engine.dispose()
 
 
-def services(settings: Settings) -> Services:
-    """What features need, without the web: for the command line and the worker too."""
-    dsns = dsns_of(settings)
-    return Services(settings, dsns, engine(dsns.service), identify=_nobody, defer=jobs.defer)
+def build(settings: Settings) -> Parts:
+    """Wire a process that serves. The database must be there, migrated."""
+    made = services(settings)
+    identifier: Identifier = made.parts["identifier"]
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+        made.dsns.map, min_size=1, max_size=MAP_CONNECTIONS, open=False, timeout=20
+    )
 
+    async def identify(request: Request) -> Viewer:
+        credentials = credentials_of(request.headers, request.cookies, request.query_params)
+        actor = identifier.remembered(credentials)
+        try:
+            return viewer_of(actor or await run_in_threadpool(identifier, credentials))
+        except NotSignedIn as error:
+            raise NotSignedInError(str(error)) from None
 
-def routers() -> list[APIRouter]:
-    """Every feature's routes, in the order in which they are matched."""
-    return []
-
-
-def _nobody(credentials: Credentials) -> Actor:
-    return PUBLIC
+    made.parts["map_pool"] = pool
+    tiles = TileServer(
+        pool,
+        Versions(pool, made.dsns.map),
+        identify,
+        lambda request: base_url(request, settings),
+        settings.archives_dir,
+        settings.public_accuracy_bits,
+    )
+    made.parts["versions"] = tiles.versions
+    return Parts(made, tiles)

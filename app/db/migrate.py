@@ -88,6 +88,7 @@ def upgrade(dsns: Dsns, *, public_accuracy_bits: int = 12) -> None:
                     f"return {public_accuracy_bits:d}"
                 )
             )
+            connection.execute(text("grant select on shuitu.schema_version to shuitu_service"))
             for view in sorted((HERE / "views").glob("*.sql")):
                 run_script(connection, view)
             connection.commit()

@@ -19,4 +19,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop table map.intake_points, map.intake_cells, map.region_shapes, shuitu.hydro_areas, shuitu.hydro_lines cascade")
+    op.execute(
+        "drop table map.intake_points, map.intake_cells, map.region_shapes, shuitu.hydro_areas, shuitu.hydro_lines cascade"
+    )

@@ -1,0 +1,75 @@
+"""What the front end and GIS clients need to draw the map: catalogue, styles, sprite."""
+
+from functools import cache
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import text
+
+from app.deps import CurrentActor, ServicesDep, Tx, base_url
+from layers import catalog
+from layers.derive.legend import panel
+from layers.derive.sprite import sprite
+from layers.derive.style import style
+
+router = APIRouter(tags=["map"])
+PUBLIC_CACHE = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
+
+
+@router.get("/api/catalog")
+def get_catalog(actor: CurrentActor, services: ServicesDep, tx: Tx) -> dict[str, Any]:
+    """The layers that this actor sees, with fields and legend, and where the map opens."""
+    settings = services.settings
+    j = actor.jurisdiction
+    row = tx.execute(
+        text(
+            "select st_xmin(e), st_ymin(e), st_xmax(e), st_ymax(e) from (select st_extent(geom) e from map.regions "
+            "where level = 3 and ((:lo >= :hi) or (code >= :lo and code < :hi))) x"
+        ),
+        {"lo": j.lo, "hi": j.hi},
+    ).one()
+    demo = tx.execute(text("select to_regclass('shuitu.demo') is not null")).scalar()
+    return {
+        "layers": [panel(layer, actor.audience) for layer in catalog.visible_to(actor.audience)],
+        "map": {
+            "bounds": list(row) if row[0] is not None else [73.0, 18.0, 136.0, 54.0],
+            "review_number": settings.map_review_number,
+            "tianditu_key": settings.tianditu_key,
+            "demo": bool(demo),
+        },
+    }
+
+
+@router.get("/styles/{theme}.json")
+def get_style(
+    theme: Literal["light", "dark"],
+    request: Request,
+    actor: CurrentActor,
+    services: ServicesDep,
+    lang: Literal["zh", "en"] = "zh",
+) -> Response:
+    """The MapLibre style of the one map for this actor."""
+    made = style(
+        catalog.visible_to(actor.audience),
+        actor.audience,
+        base_url(request, services.settings),
+        theme=theme,
+        lang=lang,
+    )
+    return JSONResponse(made, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
+
+
+@cache
+def _sprite(ratio: int) -> tuple[dict[str, Any], bytes]:
+    return sprite(catalog.load().values(), ratio)
+
+
+@router.get("/styles/sprite{ratio}.{kind}", include_in_schema=False)
+@router.get("/styles/sprite.{kind}", include_in_schema=False)
+def get_sprite(kind: Literal["json", "png"], ratio: Literal["@2x", ""] = "") -> Response:
+    """The little pictures of the style, drawn from the declarations."""
+    index, png = _sprite(2 if ratio else 1)
+    if kind == "json":
+        return JSONResponse(index, headers=PUBLIC_CACHE)
+    return Response(png, media_type="image/png", headers=PUBLIC_CACHE)
