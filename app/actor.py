@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from app.errors import InvalidInput
 
@@ -104,7 +105,7 @@ class Actor:
     display_name: str = ""
 
     @property
-    def audience(self) -> str:
+    def audience(self) -> Literal["public", "officer"]:
         """`public` or `officer`: which fields of a layer this actor sees."""
         return "officer" if self.may(Permission.READ) else "public"
 

@@ -10,9 +10,15 @@ import typer
 import uvicorn
 
 from app import __version__, logging, wiring
+from app.access import cli as access_cli
+from app.access import service as access
+from app.actor import Actor, system
 from app.db import migrate
 from app.db.embedded import EmbeddedCluster
+from app.db.engine import transaction
+from app.deps import Services
 from app.errors import ShuituError
+from app.imports import cli as imports_cli
 from app.settings import Settings
 
 app = typer.Typer(
@@ -113,6 +119,34 @@ def openapi(out: Annotated[Path | None, typer.Option(help="file; otherwise stand
         out.write_text(text, "utf-8")
     else:
         print(text)
+
+
+def wired() -> Services:
+    """Services on a database that is started and migrated."""
+    settings = Settings()
+    start_database(settings)
+    return wiring.services(settings)
+
+
+def actor_named(services: Services, name: str) -> Actor:
+    """The account of that name. Raises NotFound."""
+    with transaction(services.engine, system("find-user")) as session:
+        return access.find_user(session, name).actor()
+
+
+users, keys = access_cli.commands(wired)
+app.add_typer(users, name="user")
+app.add_typer(keys, name="key")
+app.command("import")(imports_cli.command(wired, actor_named))
+
+
+@app.command()
+def worker() -> None:
+    """Run jobs: imports, detections. Example: shuitu worker"""
+    from app import worker as work
+
+    start_database(Settings())
+    work.main()
 
 
 if __name__ == "__main__":

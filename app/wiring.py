@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 import app.access.routes
+import app.imports.routes
 import app.maps.routes
 from app import jobs
 from app.access.service import Identifier
@@ -23,6 +24,10 @@ from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns, as_role, engine, external
 from app.deps import Services, base_url, credentials_of
 from app.errors import NotSignedIn
+from app.imports.kind import ImportKind
+from app.indicators import import_kind as indicator_import
+from app.regions import import_kind as region_import
+from app.registry import intake_import, permit_import
 from app.settings import Settings
 from layers import catalog
 from tiles import publish
@@ -58,20 +63,26 @@ def services(settings: Settings) -> Services:
         identify=identifier,
         defer=jobs.defer,
         publish=publish_counties,
-        parts={"identifier": identifier},
+        parts={"identifier": identifier, "import_kinds": import_kinds()},
     )
+
+
+def import_kinds() -> dict[str, ImportKind]:
+    """Every kind of import, by name."""
+    kinds = (region_import.KIND, indicator_import.KIND_OF_IMPORT, intake_import.KIND, permit_import.KIND)
+    return {kind.name: kind for kind in kinds}
 
 
 def routers() -> list[APIRouter]:
     """Every feature's routes, in the order in which they are matched."""
-    return [app.access.routes.router, app.maps.routes.router]
+    return [app.access.routes.router, app.maps.routes.router, app.imports.routes.router]
 
 
 def publish_counties(connection: psycopg.Connection[Any], layer: str, counties: Iterable[int] | None) -> None:
     """Bring the map tables of a layer up to its facts, in the transaction of the facts."""
     if layer == "regions":
         publish.rebuild_shapes(connection)
-    elif (declared := catalog.load()[layer]).points is not None:
+    elif (declared := catalog.load()[layer]).points is not None and counties != ():
         publish.rebuild(connection, declared, None if counties is None else sorted(set(counties)))
 
 
@@ -112,9 +123,9 @@ def build(settings: Settings) -> Parts:
 
     async def identify(request: Request) -> Viewer:
         credentials = credentials_of(request.headers, request.cookies, request.query_params)
-        actor = identifier.remembered(credentials)
         try:
-            return viewer_of(actor or await run_in_threadpool(identifier, credentials))
+            known = identifier.remembered(credentials)
+            return viewer_of(known if known else await run_in_threadpool(identifier.__call__, credentials))
         except NotSignedIn as error:
             raise NotSignedInError(str(error)) from None
 

@@ -1,11 +1,16 @@
 """The worker: runs jobs, each in the scope of the actor who asked for it, and the standing tasks."""
 
 import asyncio
+from uuid import UUID
 
 import procrastinate
 
 from app import jobs, logging, wiring
+from app.actor import system
+from app.db.engine import transaction
 from app.deps import Services
+from app.errors import ShuituError
+from app.imports import service as imports
 from app.settings import Settings
 
 log = logging.get(__name__)
@@ -23,6 +28,15 @@ def tasks(services: Services) -> procrastinate.Blueprint:
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
             log.warning("job of a dead worker starts again", job=job.id, task=job.task_name)
             await manager.retry_job(job)
+
+    @blueprint.task(name="run_import", queue=jobs.QUEUE)
+    def run_import(import_id: str) -> None:
+        with transaction(services.engine, system("find-import")) as session:
+            actor = imports.actor_of(imports.find(session, UUID(import_id)))
+        try:
+            imports.run(services, services.parts["import_kinds"], UUID(import_id), actor)
+        except ShuituError as error:
+            log.info("import ended", import_id=import_id, problem=str(error))
 
     return blueprint
 

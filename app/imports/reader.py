@@ -1,0 +1,319 @@
+"""Files as chunks of rows: every value a text, geometries apart. Memory is bounded by the chunk."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+import pyogrio
+import python_calamine
+import shapely
+from charset_normalizer import from_bytes
+from pyproj import CRS, Transformer
+
+from app.errors import UnreadableFile
+from app.imports.mapping import Mapping
+
+CHUNK_ROWS = 25_000
+SAMPLE = 256 * 1024
+VECTOR = {".gpkg", ".geojson", ".json", ".shp", ".gml", ".fgb", ".kml"}
+STORED = CRS.from_epsg(4490)
+# Without agreed parameters these datums cannot be brought to CGCS2000 "close enough" (domain §7).
+OLD_DATUMS = {"Xian 1980", "Beijing 1954", "New Beijing"}
+EXCESS = "__excess__"
+
+
+@dataclass(frozen=True)
+class RawChunk:
+    """Rows as they came: texts by heading, row numbers from 1, and geometries in EPSG:4490 if there are any."""
+
+    first_row: int
+    texts: pd.DataFrame
+    geometry: npt.NDArray[Any] | None = None
+
+
+def chunks(path: Path, mapping: Mapping, skip_rows: int = 0) -> Iterator[RawChunk]:
+    """The file's rows after the first `skip_rows`.
+
+    Raises UnreadableFile, in words, if it is not what its name says.
+    """
+    suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    try:
+        if suffix in (".csv", ".txt", ".tsv", ".csv.gz", ".txt.gz", ".tsv.gz"):
+            yield from _csv(path, mapping, skip_rows)
+        elif suffix in (".xlsx", ".xlsm", ".xls", ".ods"):
+            yield from _workbook(path, mapping, skip_rows)
+        elif suffix in (".parquet", ".geoparquet"):
+            yield from _parquet(path, skip_rows)
+        elif suffix in VECTOR or suffix == ".zip":
+            yield from _vector(path, mapping, skip_rows)
+        else:
+            raise UnreadableFile(
+                f"不支持 {path.name} 的格式 (this format is not supported); "
+                "CSV, XLSX, GeoPackage, Shapefile (.shp/.zip), GeoJSON, GeoParquet",
+                file=path.name,
+                value=suffix,
+            )
+    except UnreadableFile:
+        raise
+    except FileNotFoundError:
+        raise UnreadableFile(f"没有文件 {path} (there is no such file)", file=str(path)) from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        csv.Error,
+        zipfile.BadZipFile,
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        python_calamine.CalamineError,
+    ) as error:
+        raise UnreadableFile(
+            f"无法读取 {path.name} (cannot be read): {_first_line(error)}", file=path.name
+        ) from error
+
+
+def count_rows(path: Path, mapping: Mapping) -> int | None:
+    """How many rows the file has, where that is cheap to say."""
+    suffix = path.suffix.lower()
+    if suffix in (".gpkg", ".shp", ".fgb"):
+        return int(pyogrio.read_info(path, layer=_layer(path, mapping))["features"])
+    if suffix in (".parquet", ".geoparquet"):
+        return int(pq.ParquetFile(path).metadata.num_rows)
+    if suffix in (".csv", ".txt", ".tsv"):
+        with path.open("rb") as file:
+            return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) - 1)
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:300]
+
+
+# ── text ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _csv(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk]:
+    with _opened(path) as binary:
+        sample = binary.read(SAMPLE)
+    if not sample.strip():
+        raise UnreadableFile(f"{path.name} 是空文件 (is empty)", file=path.name)
+    encoding = mapping.encoding or _encoding(sample)
+    delimiter = _delimiter(sample.decode(encoding, "replace"))
+    with _opened(path) as binary:
+        reader = csv.reader(
+            io.TextIOWrapper(binary, encoding, errors="strict", newline=""), delimiter=delimiter
+        )
+        try:
+            heading = [name.strip().lstrip("\ufeff") for name in next(reader)]
+            for _ in range(skip_rows):
+                next(reader, None)
+            yield from _in_chunks(_rows(reader, len(heading)), heading, skip_rows)
+        except UnicodeDecodeError:
+            raise UnreadableFile(
+                f"{path.name} 不是 {encoding} 编码（第 {reader.line_num} 行附近）；请在映射中指明 encoding "
+                f"(is not {encoding} near line {reader.line_num}: name its encoding in the mapping)",
+                file=path.name,
+            ) from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        yield file
+
+
+def _encoding(sample: bytes) -> str:
+    """UTF-8 if it is, else GB18030 if it is, else the best guess."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            # The sample may end inside a character.
+            sample[: len(sample) - 4 if len(sample) == SAMPLE else None].decode(encoding)
+        except UnicodeDecodeError as error:
+            if encoding == "utf-8-sig" and len(sample) == SAMPLE and int(error.start) > SAMPLE - 8:
+                return encoding
+            continue
+        return encoding
+    best = from_bytes(sample).best()
+    return best.encoding if best else "latin-1"
+
+
+def _delimiter(text: str) -> str:
+    first = text.splitlines()[0] if text.splitlines() else ""
+    return max(",\t;|", key=first.count) if any(first.count(c) for c in ",\t;|") else ","
+
+
+def _rows(reader: Iterator[list[str]], width: int) -> Iterator[list[str]]:
+    for row in reader:
+        if not row:
+            continue
+        if len(row) < width:
+            row += [""] * (width - len(row))
+        yield [*row[:width], json.dumps(row[width:], ensure_ascii=False) if len(row) > width else ""]
+
+
+def _in_chunks(rows: Iterator[list[str]], heading: list[str], skip_rows: int) -> Iterator[RawChunk]:
+    names = [*_unique(heading), EXCESS]
+    batch: list[list[str]] = []
+    first = skip_rows + 1
+    for row in rows:
+        batch.append(row)
+        if len(batch) == CHUNK_ROWS:
+            yield RawChunk(first, pd.DataFrame(batch, columns=names, dtype=object))
+            first += len(batch)
+            batch = []
+    if batch:
+        yield RawChunk(first, pd.DataFrame(batch, columns=names, dtype=object))
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
+    return found
+
+
+def _workbook(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk]:
+    book = python_calamine.CalamineWorkbook.from_path(str(path))
+    if mapping.layer and mapping.layer not in book.sheet_names:
+        raise UnreadableFile(
+            f"{path.name} 没有工作表 {mapping.layer} (has no such sheet): {', '.join(book.sheet_names)}",
+            file=path.name,
+        )
+    sheet = book.get_sheet_by_name(mapping.layer) if mapping.layer else book.get_sheet_by_index(0)
+    rows = ([_text(value) for value in row] for row in sheet.iter_rows())
+    heading = next((row for row in rows if any(row)), None)
+    if heading is None:
+        raise UnreadableFile(f"{path.name} 的第一个工作表是空的 (the sheet is empty)", file=path.name)
+    kept = (row for row in rows if any(row))
+    for _ in range(skip_rows):
+        next(kept, None)
+    yield from _in_chunks(_rows(kept, len(heading)), [name.strip() for name in heading], skip_rows)
+
+
+def _text(value: Any) -> str:
+    """A cell or attribute as the text that a person would have typed."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating):
+        plain = float(value)
+        return str(int(plain)) if plain.is_integer() and abs(plain) < 1e15 else repr(plain)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple | np.ndarray):
+        return ";".join(_text(item) for item in value)
+    return "" if value is pd.NaT else str(value)
+
+
+# ── vectors ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _layer(path: Path, mapping: Mapping) -> str | int:
+    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+    if not layers:
+        raise UnreadableFile(f"{path.name} 中没有图层 (holds no layer)", file=path.name)
+    if mapping.layer and mapping.layer not in layers:
+        raise UnreadableFile(
+            f"{path.name} 没有图层 {mapping.layer} (has no such layer): {', '.join(layers)}", file=path.name
+        )
+    return mapping.layer or layers[0]
+
+
+def _vector(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk]:
+    source: Any = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else path
+    layer = _layer(source if isinstance(source, Path) else Path(source), mapping)
+    encoding = mapping.encoding or _dbf_encoding(path)
+    info = pyogrio.read_info(source, layer=layer, encoding=encoding)
+    total = int(info["features"])
+    for start in range(skip_rows, total, CHUNK_ROWS):
+        frame = pyogrio.read_dataframe(
+            source,
+            layer=layer,
+            skip_features=start,
+            max_features=CHUNK_ROWS,
+            encoding=encoding,
+            fid_as_index=False,
+            use_arrow=False,
+        )
+        yield _spatial_chunk(frame, start + 1, info.get("crs"), path.name)
+
+
+def _dbf_encoding(path: Path) -> str | None:
+    """A Shapefile without .cpg is GBK in this trade, unless its texts are UTF-8."""
+    if path.suffix.lower() != ".shp" or path.with_suffix(".cpg").exists():
+        return None
+    dbf = path.with_suffix(".dbf")
+    if not dbf.exists():
+        return None
+    with dbf.open("rb") as file:
+        size = int.from_bytes(file.read(10)[8:10], "little")
+        file.seek(max(0, size))
+        sample = file.read(SAMPLE)
+    return "UTF-8" if _encoding(sample) == "utf-8-sig" else "GB18030"
+
+
+def _parquet(path: Path, skip_rows: int) -> Iterator[RawChunk]:
+    file = pq.ParquetFile(path)
+    geo = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
+    column = geo.get("primary_column")
+    crs = geo["columns"][column].get("crs", "OGC:CRS84") if column else None
+    first = 1
+    for batch in file.iter_batches(batch_size=CHUNK_ROWS):
+        frame = batch.to_pandas()
+        if first + len(frame) - 1 > skip_rows:
+            cut = max(0, skip_rows - first + 1)
+            part = frame.iloc[cut:]
+            if column:
+                part = part.assign(geometry=shapely.from_wkb(part[column].to_numpy())).drop(
+                    columns=[column] if column != "geometry" else []
+                )
+            yield _spatial_chunk(part, first + cut, crs, path.name)
+        first += len(frame)
+
+
+def _spatial_chunk(frame: Any, first_row: int, crs: Any, name: str) -> RawChunk:
+    geometry = None
+    if "geometry" in frame.columns:
+        geometry = _to_stored(np.asarray(frame["geometry"].to_numpy(), dtype=object), crs, name)
+        frame = pd.DataFrame(frame.drop(columns="geometry"))
+    texts = pd.DataFrame({str(c): [_text(v) for v in frame[c].tolist()] for c in frame.columns}, dtype=object)
+    texts[EXCESS] = ""
+    return RawChunk(first_row, texts, geometry)
+
+
+def _to_stored(geometry: npt.NDArray[Any], crs: Any, name: str) -> npt.NDArray[Any]:
+    """Geometries in EPSG:4490, longitude first. WGS 84 is taken as CGCS2000: they differ by decimetres."""
+    if crs is None:
+        raise UnreadableFile(f"{name} 未声明坐标系 (declares no coordinate reference system)", file=name)
+    source = CRS.from_user_input(crs)
+    if any(old in (source.datum.name if source.datum else "") for old in OLD_DATUMS):
+        raise UnreadableFile(
+            f"{name} 的坐标系为 {source.name}，需先用当地参数转换到 CGCS2000 (convert it to CGCS2000 with local parameters first)",
+            file=name,
+            value=source.name,
+            expected="CGCS2000 / EPSG:4490",
+        )
+    if source.to_epsg() in (4490, 4326) or source.to_authority() == ("OGC", "CRS84"):
+        return geometry
+    transformer = Transformer.from_crs(source, STORED, always_xy=True)
+    converted: npt.NDArray[Any] = shapely.transform(
+        geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+    )
+    return converted

@@ -1,0 +1,116 @@
+"""Rows into staging and rejects into their table: one transaction a chunk, so that any kill leaves whole chunks."""
+
+import io
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+import pandas as pd
+import psycopg
+import shapely
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.imports.kind import Chunk, ImportKind, Issue
+from app.imports.reader import EXCESS, RawChunk
+
+NULL = "\\N"
+PAGE = 10_000
+
+
+def driver_of(session: Session) -> psycopg.Connection[Any]:
+    """The psycopg connection beneath this session: the same transaction."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the one driver
+    return connection
+
+
+def columns_of(session: Session, table: str) -> list[str]:
+    """Columns of a staging table, in its order."""
+    rows = session.execute(
+        text(
+            "select attname from pg_attribute where attrelid = cast(:t as regclass) and attnum > 0 and not attisdropped order by attnum"
+        ),
+        {"t": f"staging.{table}"},
+    )
+    return list(rows.scalars())
+
+
+def stage(session: Session, kind: ImportKind, import_id: UUID, chunk: Chunk, columns: list[str]) -> int:
+    """COPY the rows without a reject into staging; returns how many."""
+    bad = {issue.row_no for issue in chunk.issues if issue.severity == "reject"}
+    keep = ~chunk.rows.index.isin(list(bad))
+    rows = chunk.rows[keep].copy()
+    if not len(rows):
+        return 0
+    rows["import_id"], rows["row_no"] = str(import_id), rows.index
+    if kind.polygons and chunk.geometry is not None:
+        rows["wkb"] = shapely.to_wkb(chunk.geometry[keep], hex=True)
+    for name in columns:
+        if name in rows and any(isinstance(value, list) for value in rows[name]):
+            rows[name] = [_array(value) for value in rows[name]]
+    out = io.StringIO()
+    rows[columns].to_csv(out, header=False, index=False, na_rep=NULL)
+    names = ", ".join(columns)
+    with driver_of(session).cursor() as cursor:
+        statement = f"copy staging.{kind.staging} ({names}) from stdin (format csv, null '{NULL}')"
+        with cursor.copy(statement.encode()) as copy:
+            copy.write(out.getvalue())
+    return len(rows)
+
+
+def _array(items: list[str]) -> str:
+    quoted = ('"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"' for item in items)
+    return "{" + ",".join(quoted) + "}"
+
+
+def keep_issues(session: Session, import_id: UUID, issues: list[Issue], raw: RawChunk | None) -> None:
+    """Store rejects with the row as it came, and warnings without."""
+    if not issues:
+        return
+    with driver_of(session).cursor() as cursor:
+        statement = (
+            b"insert into shuitu.import_rejects (import_id, row_no, severity, field, value, reason, message, expected, raw) "
+            b"values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        )
+        # Row-level security refuses COPY; executemany goes out in one pipeline.
+        cursor.executemany(statement, [_reject(import_id, issue, raw) for issue in issues])
+
+
+def _reject(import_id: UUID, issue: Issue, raw: RawChunk | None) -> tuple[Any, ...]:
+    row = None
+    if issue.severity == "reject" and raw is not None:
+        record = raw.texts.iloc[issue.row_no - raw.first_row].to_dict()
+        record.pop(EXCESS, None)
+        row = orjson.dumps(record).decode().replace("\\u0000", "")
+    value = (issue.value or "")[:500].replace("\0", "")
+    return (
+        import_id,
+        issue.row_no,
+        issue.severity,
+        issue.field,
+        value,
+        issue.reason,
+        issue.message.replace("\0", ""),
+        issue.expected,
+        row,
+    )
+
+
+def forget(session: Session, kind: ImportKind, import_id: UUID) -> None:
+    """Take back what is staged of an import, to start again or because it is done."""
+    session.execute(text(f"delete from staging.{kind.staging} where import_id = :id"), {"id": import_id})
+
+
+def staged(session: Session, kind: ImportKind, import_id: UUID) -> int:
+    return int(
+        session.execute(
+            text(f"select count(*) from staging.{kind.staging} where import_id = :id"), {"id": import_id}
+        ).scalar_one()
+    )
+
+
+def numeric(values: Any) -> Any:
+    """A column of numbers and None as floats, NaN for None."""
+    return pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64)

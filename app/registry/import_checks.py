@@ -1,0 +1,186 @@
+"""What the rows of intakes and permits are checked for beside their single values."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from app.imports.interpret import to_wgs84
+from app.imports.kind import Issue
+from app.imports.staging import numeric
+from app.regions.locate import Counties
+from app.registry.rules import volume_problem
+
+NEAR_CHINA = (73.0, 136.0, 3.0, 54.0)
+Floats = npt.NDArray[np.float64]
+
+
+def place(rows: pd.DataFrame, counties: Counties, known: Any) -> list[Issue]:
+    """The county exists, lies in the jurisdiction, and holds the position."""
+    issues = codes(rows, counties, known)
+    lon, lat = numeric(rows["lon"]), numeric(rows["lat"])
+    missing = np.isnan(lon) | np.isnan(lat)
+    taken = {(i.row_no, i.field) for i in issues}
+    for n, no_lon in zip(rows.index[missing], np.isnan(lon)[missing], strict=True):
+        field = "lon" if no_lon else "lat"
+        if (n, field) not in taken:
+            issues.append(
+                Issue(
+                    int(n),
+                    "reject",
+                    field,
+                    "",
+                    "missing_coordinate",
+                    "缺少坐标 (the coordinates are missing)",
+                    "CGCS2000 度 (degrees)",
+                )
+            )
+    if known.mapping.check_region:
+        issues += _positions(rows, counties, lon, lat, ~missing)
+    return issues
+
+
+def codes(rows: pd.DataFrame, counties: Counties, known: Any) -> list[Issue]:
+    issues = []
+    for code in pd.unique(rows["county_code"].dropna()):
+        at = rows.index[rows["county_code"] == code]
+        if not known.scope.covers(int(code)):
+            issues += [
+                Issue(
+                    int(n),
+                    "reject",
+                    "county_code",
+                    str(code),
+                    "outside_jurisdiction",
+                    f"{code} 不在辖区内 (is outside your jurisdiction)",
+                )
+                for n in at
+            ]
+        elif known.mapping.check_region and int(code) not in counties.known:
+            issues += [
+                Issue(
+                    int(n),
+                    "reject",
+                    "county_code",
+                    str(code),
+                    "unknown_region",
+                    f"区划代码 {code} 不存在 (no such region); 开发区等统计代码请改用所在县代码",
+                    "GB/T 2260",
+                )
+                for n in at
+            ]
+    return issues
+
+
+def _positions(
+    rows: pd.DataFrame, counties: Counties, lon: Floats, lat: Floats, present: npt.NDArray[np.bool_]
+) -> list[Issue]:
+    issues: list[Issue] = []
+    county = numeric(rows["county_code"])
+    for code in np.unique(county[present & ~np.isnan(county)]).astype(int):
+        if counties.shape(int(code)) is None:
+            continue
+        at = np.flatnonzero(present & (county == code))
+        inside = counties.inside(int(code), lon[at], lat[at])
+        near = counties.inside(int(code), lon[at], lat[at], near=True)
+        name = counties.names.get(int(code), str(code))
+        for i in at[~inside & near]:
+            issues.append(
+                _issue(
+                    rows,
+                    i,
+                    lon,
+                    lat,
+                    "warning",
+                    "near_border",
+                    f"位置在{name}界外不足500 m，边界精度有限，请核对 (just outside the county: check)",
+                )
+            )
+        for i in at[~near]:
+            issues.append(_outside(rows, i, lon, lat, counties, int(code), name))
+    return issues
+
+
+def _outside(
+    rows: pd.DataFrame, i: int, lon: Floats, lat: Floats, counties: Counties, code: int, name: str
+) -> Issue:
+    """Far from its county: swapped, offset by an encrypted datum, or simply elsewhere."""
+    x, y = float(lon[i]), float(lat[i])
+    if counties.inside(code, np.array([y]), np.array([x]), near=True)[0]:
+        return _issue(
+            rows,
+            i,
+            lon,
+            lat,
+            "reject",
+            "swapped_coordinates",
+            f"经纬度颠倒，互换后位于{name} (longitude and latitude are swapped)",
+        )
+    west, east, south, north = NEAR_CHINA
+    if west < x < east and south < y < north:
+        for datum in ("GCJ-02", "BD-09"):
+            moved = to_wgs84(x, y, datum)
+            if counties.inside(code, np.array([moved[0]]), np.array([moved[1]]), near=True)[0]:
+                return _issue(
+                    rows,
+                    i,
+                    lon,
+                    lat,
+                    "reject",
+                    "suspected_gcj02",
+                    f"疑似 {datum} 坐标：转换后位于{name}；请在映射中声明 datum (looks like {datum}: declare it in the mapping)",
+                )
+    return _issue(
+        rows,
+        i,
+        lon,
+        lat,
+        "reject",
+        "outside_region",
+        f"位置不在{name}（{code}）内 (the position is not in the stated county)",
+    )
+
+
+def _issue(
+    rows: pd.DataFrame, i: int, lon: Floats, lat: Floats, severity: Any, reason: str, message: str
+) -> Issue:
+    return Issue(
+        int(rows.index[i]), severity, "lon,lat", f"{lon[i]:.6f},{lat[i]:.6f}", reason, message, "CGCS2000"
+    )
+
+
+def volumes(rows: pd.DataFrame, annual: str, daily: str | None, flow: str | None) -> list[Issue]:
+    """Contradictions between a row's own limits."""
+    a = numeric(rows[annual])
+    d = numeric(rows[daily]) if daily else np.full(len(rows), np.nan)
+    f = numeric(rows[flow]) if flow else np.full(len(rows), np.nan)
+    issues = []
+    for i in np.flatnonzero(~np.isnan(a) & (~np.isnan(d) | ~np.isnan(f) | (a > 1e9))):
+        bad = volume_problem(
+            float(a[i]), None if np.isnan(d[i]) else float(d[i]), None if np.isnan(f[i]) else float(f[i])
+        )
+        if bad:
+            issues.append(
+                Issue(
+                    int(rows.index[i]), "reject", annual, f"{a[i]:.6g}", bad.reason, bad.message, bad.expected
+                )
+            )
+    return issues
+
+
+def order_of_days(rows: pd.DataFrame, first: str, last: str) -> list[Issue]:
+    """A term does not end before it begins."""
+    return [
+        Issue(
+            int(n),
+            "reject",
+            last,
+            str(b),
+            "ends_before_it_begins",
+            f"有效期止 {b} 早于起 {a} (the term ends before it begins)",
+            f"≥ {a}",
+        )
+        for n, a, b in zip(rows.index, rows[first], rows[last], strict=True)
+        if a is not None and b is not None and b < a
+    ]

@@ -1,0 +1,115 @@
+"""Permits and intakes meet: links that files name, and what they mean for an intake's permit state."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.imports.kind import ImportKind
+
+HOLDERS = """
+insert into shuitu.holders (name, uscc, kind, county_code, basin_id, import_id)
+select distinct on ({key}) holder_name, uscc, 'unknown', county_code, basin_id, cast(:id as uuid)
+from staging.{table} where import_id = :id and holder_name <> '' and uscc is {present}
+order by {key}, row_no
+on conflict {conflict} do nothing"""
+
+
+def holders(session: Session, kind: ImportKind, import_id: str) -> None:
+    """A holder a credit code and county, or a name and county where there is no code."""
+    for key, present, conflict in (
+        ("uscc, county_code", "not null", "(uscc, county_code) where uscc is not null"),
+        ("holder_name, county_code", "null", "(name, county_code) where uscc is null"),
+    ):
+        session.execute(
+            text(HOLDERS.format(key=key, table=kind.staging, present=present, conflict=conflict)),
+            {"id": import_id},
+        )
+
+
+HOLDER_OF = """left join lateral (
+    select h.id from shuitu.holders h where s.holder_name <> '' and h.county_code = s.county_code
+      and ((s.uscc is not null and h.uscc = s.uscc) or (s.uscc is null and h.uscc is null and h.name = s.holder_name)) limit 1) h on true"""
+
+STATES = """
+with touched as (
+  select i.id, i.permit_state,
+         bool_or(p.status = 'valid' and (p.valid_to is null or p.valid_to >= current_date)) as in_force,
+         count(p.id) as permits
+  from shuitu.intakes i
+  left join shuitu.permit_intakes pi on pi.intake_id = i.id and pi.valid_to is null
+  left join shuitu.permits p on p.id = pi.permit_id
+  where {which}
+  group by i.id
+), wanted as (
+  select id, case when in_force then 'linked' when permits > 0 then 'ended'
+                  when permit_state in ('exempt', 'unpermitted') then permit_state else 'pending' end as state
+  from touched
+)
+update shuitu.intakes i set permit_state = w.state
+from wanted w where w.id = i.id and i.permit_state <> w.state
+returning i.county_code"""
+
+
+def states(session: Session, import_id: str, *, of_permits: bool) -> set[int]:
+    """Bring the permit state of the touched intakes up to their links; returns the counties changed.
+
+    A permit in force makes an intake 已对应; permits that have all ended make it 已注销/到期; without any
+    it stays 无需办证 or 有口无证 where a person said so, and is 待定 otherwise.
+    """
+    which = (
+        "i.id in (select pi.intake_id from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id where p.import_id = cast(:id as uuid))"
+        if of_permits
+        else "i.import_id = cast(:id as uuid)"
+    )
+    return set(session.execute(text(STATES.format(which=which)), {"id": import_id}).scalars())
+
+
+def changes(session: Session, layer: str, import_id: str, counties: set[int]) -> None:
+    """One change a county: a bulk import counts as one."""
+    session.execute(
+        text("""insert into shuitu.changes (actor_name, layer, action, county_code, basin_id, facts)
+                select i.actor_name, :layer, 'import', c, i.scope_basin, jsonb_build_object('import', i.id)
+                from shuitu.imports i, unnest(cast(:counties as integer[])) c where i.id = cast(:id as uuid)"""),
+        {"layer": layer, "id": import_id, "counties": sorted(counties)},
+    )
+
+
+def outside(session: Session, import_id: str, table: str, fact: str, join: str, field: str) -> None:
+    """Staged rows whose business key belongs to a fact in another jurisdiction: to the rejects.
+
+    The check looks beyond the actor's scope, as a system task, and tells nothing but that.
+    """
+    session.execute(
+        text(
+            "select set_config('app.import_lo', current_setting('app.scope_lo'), true), set_config('app.import_hi', current_setting('app.scope_hi'), true), "
+            "set_config('app.import_basin', current_setting('app.scope_basin'), true)"
+        )
+    )
+    session.execute(
+        text(
+            "select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true), set_config('app.scope_basin', '', true)"
+        )
+    )
+    rows = session.execute(
+        text(f"""select s.row_no, s.{field} as key from staging.{table} s join shuitu.{fact} f on {join}
+                 where s.import_id = cast(:id as uuid)
+                   and not (f.county_code >= current_setting('app.import_lo')::integer and f.county_code < current_setting('app.import_hi')::integer)
+                   and f.basin_id is distinct from nullif(current_setting('app.import_basin'), '')::smallint"""),
+        {"id": import_id},
+    ).all()
+    session.execute(
+        text(
+            "select set_config('app.scope_lo', current_setting('app.import_lo'), true), set_config('app.scope_hi', current_setting('app.import_hi'), true), "
+            "set_config('app.scope_basin', current_setting('app.import_basin'), true)"
+        )
+    )
+    if not rows:
+        return
+    session.execute(
+        text(f"delete from staging.{table} where import_id = cast(:id as uuid) and row_no = any(:rows)"),
+        {"id": import_id, "rows": [r.row_no for r in rows]},
+    )
+    session.execute(
+        text("""insert into shuitu.import_rejects (import_id, row_no, severity, field, value, reason, message, expected)
+                values (cast(:id as uuid), :row_no, 'reject', :field, :value, 'held_elsewhere', '该编号已登记在辖区之外 (this key is registered outside your jurisdiction)', '')"""),
+        [{"id": import_id, "row_no": r.row_no, "field": field, "value": r.key} for r in rows],
+    )

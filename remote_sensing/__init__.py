@@ -1,0 +1,1 @@
+"""What does the image say? Scene and registered intakes → candidates: no web, no database."""
