@@ -10,11 +10,13 @@ import unicodedata
 from dataclasses import dataclass
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+BARE = re.compile(r"^\s*[+-]?\d+\s*$")
 HOLE = re.compile(r"_")
 WEST_SOUTH = re.compile(r"[WwSs西南]|^\s*-")
 HEMISPHERE = re.compile(r"[NSEWnsew]|[东西]经|[南北]纬|[东西南北]|经度|纬度|度分秒")
 LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]")
 WORDS_OF_ANGLES = re.compile(r"[度分秒]")
+ORDINALS = str.maketrans("ºª˚", "°°°")  # NFKC would make letters of what stands for a degree sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,15 @@ def parse_angle(text: str, limit: float) -> float:
     """Degrees in [-limit, limit] (90 for latitudes, 180 for longitudes).
 
     Raises AngleError: `missing_coordinate`, `not_an_angle`, `incomplete_angle` (placeholders left
-    open), `run_together` (more numbers than an angle has), `angle_out_of_range`.
+    open, or nothing but whole degrees), `run_together` (more numbers than an angle has), `angle_out_of_range`.
     """
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = unicodedata.normalize("NFKC", text.translate(ORDINALS)).strip()
     if not NUMBER.search(plain):
         raise AngleError("missing_coordinate", "没有坐标 (no coordinate)")
     if LETTERS.search(WORDS_OF_ANGLES.sub("", HEMISPHERE.sub("", plain))):
         raise AngleError("not_an_angle", f"{text!r} 不是角度 (is not an angle)")
     parts = [float(number) for number in NUMBER.findall(_without_holes(plain, text))]
-    degrees = _sum(parts, text)
+    degrees = _sum(parts, plain, text)
     if degrees > limit:
         raise AngleError("angle_out_of_range", f"{text!r} 超过 {limit:g}° (is beyond {limit:g}°)")
     return -degrees if WEST_SOUTH.search(plain) else degrees
@@ -55,13 +57,15 @@ def _without_holes(plain: str, text: str) -> str:
     return kept
 
 
-def _sum(parts: list[float], text: str) -> float:
+def _sum(parts: list[float], plain: str, text: str) -> float:
     if len(parts) > 3:
         raise AngleError(
             "run_together",
             f"{text!r} 含 {len(parts)} 个数，角度最多3个 (has {len(parts)} numbers, an angle has 3 at most)",
         )
-    if any(part != int(part) for part in parts[:-1]):
+    if len(parts) == 1 and "." not in plain and not BARE.match(text):
+        raise AngleError("incomplete_angle", f"{text!r} 只有整度 (gives whole degrees only)")
+    if any(part != int(part) and any(parts[i + 1 :]) for i, part in enumerate(parts)):
         raise AngleError(
             "not_an_angle", f"{text!r} 只有最后一段可带小数 (only the last part may have decimals)"
         )
@@ -70,3 +74,11 @@ def _sum(parts: list[float], text: str) -> float:
             "angle_out_of_range", f"{text!r} 的分、秒应小于60 (minutes and seconds are below 60)"
         )
     return math.fsum(part / 60**i for i, part in enumerate(parts))
+
+
+def coarseness_km(text: str) -> float:
+    """How far an angle may be off because it is given to whole degrees or minutes only; 0 if it is finer."""
+    numbers = NUMBER.findall(unicodedata.normalize("NFKC", text.translate(ORDINALS)))
+    if any("." in number for number in numbers):
+        return 0.0
+    return {1: 111.0, 2: 1.9}.get(len(numbers), 0.0)

@@ -12,7 +12,7 @@ import shapely
 
 from app.errors import InvalidInput
 from app.imports import values
-from app.imports.angles import AngleError, parse_angle
+from app.imports.angles import AngleError, coarseness_km, parse_angle
 from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue
 from app.imports.mapping import Column, Mapping
 from app.imports.reader import EXCESS, RawChunk
@@ -204,7 +204,8 @@ class Interpreter:
         def parse(text: str) -> tuple[Any, BadValue | None]:
             plain = values.clean(text)
             if spec.form in ("lon", "lat"):
-                return parse_angle(text, 180.0 if spec.form == "lon" else 90.0), None
+                degrees = parse_angle(text, 180.0 if spec.form == "lon" else 90.0)
+                return degrees, _coarse(text)
             if plain == "":
                 return None, None
             if spec.form == "code":
@@ -272,6 +273,18 @@ def _tried(parse: Callable[[str], tuple[Any, BadValue | None]], text: str) -> An
         return parse(text)
     except (BadValue, AngleError) as bad:
         return bad
+
+
+def _coarse(text: str) -> BadValue | None:
+    km = coarseness_km(text)
+    if not km:
+        return None
+    return BadValue(
+        "coarse_angle",
+        f"只到整{'度' if km > 100 else '分'}，误差可达 {km:g} km (given to whole {'degrees' if km > 100 else 'minutes'}: "
+        f"off by up to {km:g} km)",
+        "0.0001°",
+    )
 
 
 def _convert_datum(rows: pd.DataFrame, datum: str) -> None:

@@ -56,6 +56,8 @@ class Mapping(_Strict):
     lookup: Lookup | None = None
     check_region: bool = True
     """Off for registers of other countries."""
+    bounds: tuple[float, float, float, float] | None = None
+    """West, south, east, north: positions outside are rejected."""
     keep_rest: bool = True
     """Columns that no field takes are kept as attributes."""
 

@@ -286,11 +286,12 @@ def cancel(session: Session, import_id: UUID) -> Import:
 
 
 def reject_duplicates(
-    session: Session, kind: ImportKind, import_id: str, key: str, same: str, title: str
+    session: Session, kind: ImportKind, import_id: str, key: str, same: str, field: str, title: str
 ) -> None:
     """Of staged rows with one key the first stays; the others go to the rejects, unless they say the very same.
 
-    `key` and `same` are SQL expressions over the staging table, from the kind's own code.
+    `key` and `same` are SQL expressions over the staging table, from the kind's own code; `field` is
+    the one that the report names.
     """
     session.execute(
         text(f"""
@@ -301,14 +302,14 @@ def reject_duplicates(
           from staging.{kind.staging} where import_id = :id window w as (partition by {key} order by row_no)
         ), dropped as (
           delete from staging.{kind.staging} s using ranked r
-          where s.import_id = :id and s.row_no = r.row_no and r.n > 1 returning r.row_no, r.key, r.first_row, r.same
+          where s.import_id = :id and s.row_no = r.row_no and r.n > 1 returning r.row_no, s.{field}::text as shown, r.first_row, r.same
         )
         insert into shuitu.import_rejects (import_id, row_no, severity, field, value, reason, message, expected, raw)
-        select :id, row_no, case when same then 'warning' else 'reject' end, :field, key::text,
+        select :id, row_no, case when same then 'warning' else 'reject' end, :field, shown,
                case when same then 'repeated' else 'duplicate' end,
                case when same then '与第' || first_row || '行相同，只计一次 (says the same as row ' || first_row || '; counted once)'
                     else :title || '与第' || first_row || '行重复但内容不同 (is that of row ' || first_row || ', which says otherwise)' end,
                '', null
         from dropped"""),
-        {"id": import_id, "field": key, "title": title},
+        {"id": import_id, "field": field, "title": title},
     )

@@ -138,7 +138,13 @@ KEY = "(region_code, basin_id, kind, source_type, purpose, river, level_year, fr
 def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     """Upsert by region or basin × kind × source × use × river × level year × frequency."""
     reject_duplicates(
-        session, KIND_OF_IMPORT, import_id, KEY, "value, unit, document_no, valid_from, valid_to", "指标"
+        session,
+        KIND_OF_IMPORT,
+        import_id,
+        KEY,
+        "value, unit, document_no, valid_from, valid_to",
+        "value",
+        "指标",
     )
     rows = session.execute(
         text("""

@@ -103,7 +103,7 @@ def _parent(code: int) -> int | None:
 def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     """Upsert by (code, valid_from)."""
     reject_duplicates(
-        session, KIND, import_id, "(code, valid_from)", "code, name, level, valid_to, wkb", "区划"
+        session, KIND, import_id, "(code, valid_from)", "code, name, level, valid_to, wkb", "code", "区划代码"
     )
     rows = session.execute(
         text("""

@@ -16,15 +16,17 @@ NEAR_CHINA = (73.0, 136.0, 3.0, 54.0)
 Floats = npt.NDArray[np.float64]
 
 
-def place(rows: pd.DataFrame, counties: Counties, known: Any) -> list[Issue]:
-    """The county exists, lies in the jurisdiction, and holds the position."""
+def place(rows: pd.DataFrame, counties: Counties, known: Any, unread: set[int]) -> list[Issue]:
+    """The county exists, lies in the jurisdiction, and holds the position.
+
+    `unread`: rows whose coordinates have an issue already.
+    """
     issues = codes(rows, counties, known)
     lon, lat = numeric(rows["lon"]), numeric(rows["lat"])
     missing = np.isnan(lon) | np.isnan(lat)
-    taken = {(i.row_no, i.field) for i in issues}
     for n, no_lon in zip(rows.index[missing], np.isnan(lon)[missing], strict=True):
         field = "lon" if no_lon else "lat"
-        if (n, field) not in taken:
+        if n not in unread:
             issues.append(
                 Issue(
                     int(n),
@@ -36,9 +38,46 @@ def place(rows: pd.DataFrame, counties: Counties, known: Any) -> list[Issue]:
                     "CGCS2000 度 (degrees)",
                 )
             )
+    if known.mapping.bounds is not None:
+        issues += _beyond(rows, lon, lat, ~missing, known.mapping.bounds)
     if known.mapping.check_region:
         issues += _positions(rows, counties, lon, lat, ~missing)
     return issues
+
+
+def _beyond(
+    rows: pd.DataFrame,
+    lon: Floats,
+    lat: Floats,
+    present: npt.NDArray[np.bool_],
+    bounds: tuple[float, float, float, float],
+) -> list[Issue]:
+    """Positions outside the bounds that the mapping gives."""
+    west, south, east, north = bounds
+    within = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+    swapped = (lat >= west) & (lat <= east) & (lon >= south) & (lon <= north)
+    return [
+        _issue(
+            rows,
+            i,
+            lon,
+            lat,
+            "reject",
+            "swapped_coordinates",
+            "经纬度颠倒 (longitude and latitude are swapped)",
+        )
+        if swapped[i]
+        else _issue(
+            rows,
+            i,
+            lon,
+            lat,
+            "reject",
+            "outside_bounds",
+            f"位置超出登记范围 {west:g}–{east:g}°E，{south:g}–{north:g}°N (the position lies beyond the register's bounds)",
+        )
+        for i in np.flatnonzero(present & ~within).tolist()
+    ]
 
 
 def codes(rows: pd.DataFrame, counties: Counties, known: Any) -> list[Issue]:

@@ -160,7 +160,8 @@ def check(chunk: Chunk, known: Any) -> list[Issue]:
         )
         for n in rows.index[rows["county_code"].isna()]
     ]
-    issues += import_checks.place(rows, counties, known)
+    unread = {i.row_no for i in chunk.issues if i.field in ("lon", "lat") and i.severity == "reject"}
+    issues += import_checks.place(rows, counties, known, unread)
     issues += import_checks.volumes(rows, "annual_volume_m3", "daily_m3", "design_flow_m3s")
     rows["declared_datum"] = known.mapping.datum
     if known.scope.basin is not None:
@@ -185,6 +186,13 @@ on conflict (code_scheme, code) do update set
 where ({", ".join("i." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(i.geom)) is distinct from
       ({", ".join("excluded." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(excluded.geom))
 returning (xmax = 0) as new, id, county_code"""
+SAME_PLACE = """
+insert into shuitu.import_rejects (import_id, row_no, severity, field, value, reason, message, expected)
+select import_id, row_no, 'warning', 'lon,lat', lon || ',' || lat, 'same_place',
+       '与第' || first_row || '行名称、取用水户、位置都相同，疑似重复登记 (name, holder and position are those of row ' || first_row || ')', ''
+from (select import_id, row_no, lon, lat, first_value(row_no) over w as first_row from staging.intakes
+      where import_id = cast(:id as uuid) window w as (partition by name, holder_name, lon, lat order by row_no)) s
+where row_no > first_row"""
 LINK = """
 with named as (
   select i.id as intake_id, i.county_code, i.basin_id, unnest(s.permit_nos) as permit_no, s.row_no
@@ -202,10 +210,11 @@ from named n where not exists (select 1 from shuitu.permits p where p.permit_no 
 
 def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     """Upsert by (scheme, code), link to the permits named, and settle the permit states."""
-    reject_duplicates(session, KIND, import_id, "(code_scheme, code)", SAME, "取水口编码")
+    reject_duplicates(session, KIND, import_id, "(code_scheme, code)", SAME, "code", "取水口编码")
     links.outside(
         session, import_id, "intakes", "intakes", "f.code_scheme = s.code_scheme and f.code = s.code", "code"
     )
+    session.execute(text(SAME_PLACE), {"id": import_id})
     former = (
         session.execute(
             text(

@@ -154,7 +154,7 @@ where s.import_id = cast(:id as uuid) on conflict do nothing"""
 
 def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     """Upsert by permit number, each change a new version with its limits; link to the intakes named."""
-    reject_duplicates(session, KIND, import_id, KEY, SAME, "许可证")
+    reject_duplicates(session, KIND, import_id, KEY, SAME, "permit_no", "许可证编号")
     links.outside(session, import_id, "permits", "permits", "f.permit_no = s.permit_no", "permit_no")
     links.holders(session, KIND, import_id)
     total = session.execute(

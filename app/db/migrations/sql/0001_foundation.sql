@@ -129,7 +129,7 @@ create table shuitu.import_rejects (
   reason    text not null,                      -- code of the reason; wording is the front end's and the report's
   message   text not null,                      -- the sentence, Chinese first
   expected  text,
-  raw       jsonb                               -- the row as it came (rejects only)
+  raw       json                                -- the row as it came, columns in their order (rejects only)
 );
 create index on shuitu.import_rejects (import_id, severity, row_no);
 
