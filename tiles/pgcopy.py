@@ -60,18 +60,27 @@ def pack(columns: Columns, data: dict[str, npt.NDArray[Any]]) -> bytes:
     return rows.tobytes()
 
 
-def write(connection: psycopg.Connection[Any], table: str, columns: Columns, data: dict[str, npt.NDArray[Any]]) -> int:
+def write(
+    connection: psycopg.Connection[Any], table: str, columns: Columns, data: dict[str, npt.NDArray[Any]]
+) -> int:
     """Bring the rows into `table` (a quoted identifier); returns how many.
 
     PostgreSQL refuses COPY into a table under row-level security, so they go through a temporary one.
     """
     total = len(next(iter(data.values())))
     names = ", ".join(columns)
-    connection.execute(f"create temporary table arriving on commit drop as select {names} from {table} limit 0".encode())
-    with connection.cursor() as cursor, cursor.copy(f"copy arriving ({names}) from stdin (format binary)".encode()) as copy:
+    connection.execute(
+        f"create temporary table arriving on commit drop as select {names} from {table} limit 0".encode()
+    )
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"copy arriving ({names}) from stdin (format binary)".encode()) as copy,
+    ):
         copy.write(HEADER)
         for start in range(0, total, CHUNK_ROWS):
-            copy.write(pack(columns, {name: values[start : start + CHUNK_ROWS] for name, values in data.items()}))
+            copy.write(
+                pack(columns, {name: values[start : start + CHUNK_ROWS] for name, values in data.items()})
+            )
         copy.write(TRAILER)
     connection.execute(f"insert into {table} ({names}) select {names} from arriving".encode())
     connection.execute("drop table arriving")

@@ -32,21 +32,37 @@ def stored(database: Dsns) -> Iterator[dict[str, Any]]:
     source = rng.choice(["surface_water", "groundwater"], COUNT)
     state = rng.choice(["linked", "pending", "unpermitted", "exempt", "ended"], COUNT)
     with psycopg.connect(database.service) as connection:
-        connection.execute("select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)")
+        connection.execute(
+            "select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)"
+        )
         columns = "code, name, county_code, basin_id, source_type, permit_state, annual_volume_m3, geom"
-        connection.execute(f"create temporary table given on commit drop as select {columns} from shuitu.intakes")
+        connection.execute(
+            f"create temporary table given on commit drop as select {columns} from shuitu.intakes"
+        )
         with connection.cursor().copy(
             "copy given (code, name, county_code, basin_id, source_type, permit_state, annual_volume_m3, geom) from stdin"
         ) as copy:
             for i in range(COUNT):
-                copy.write_row((f"T{i}", f"取水口{i}", int(county[i]), 5 if county[i] == 321023 else 1, str(source[i]),
-                                str(state[i]), None if i % 10 == 0 else float(i), f"SRID=4490;POINT({lon[i]} {lat[i]})"))
+                copy.write_row(
+                    (
+                        f"T{i}",
+                        f"取水口{i}",
+                        int(county[i]),
+                        5 if county[i] == 321023 else 1,
+                        str(source[i]),
+                        str(state[i]),
+                        None if i % 10 == 0 else float(i),
+                        f"SRID=4490;POINT({lon[i]} {lat[i]})",
+                    )
+                )
         connection.execute(f"insert into shuitu.intakes ({columns}) select * from given")
         assert publish.rebuild(connection, INTAKES) == COUNT
     yield {"lon": lon, "lat": lat, "county": county, "state": state, "database": database}
 
 
-def fetch(database: Dsns, viewer: Viewer, z: int, x: int, y: int, layer: str = "intakes") -> list[dict[str, Any]]:
+def fetch(
+    database: Dsns, viewer: Viewer, z: int, x: int, y: int, layer: str = "intakes"
+) -> list[dict[str, Any]]:
     async def run() -> bytes:
         async with AsyncConnectionPool(database.map, min_size=1, max_size=1, open=False) as pool:
             return await postgis.tile(pool, catalog.load()[layer], viewer, Address(z, x, y), hidden_bits=12)
@@ -72,7 +88,7 @@ def test_far_out_the_cells_sum_to_all_points(stored: dict[str, Any], z: int) -> 
 
 
 def test_a_cell_tells_the_volume_it_stands_for(stored: dict[str, Any]) -> None:
-    (x, y), = tiles_holding(stored, 4)
+    ((x, y),) = tiles_holding(stored, 4)
     told = sum(f["properties"]["volume"] for f in fetch(stored["database"], NATION, 4, x, y))
     assert told == pytest.approx(sum(i for i in range(COUNT) if i % 10), rel=1e-3)
 
@@ -91,7 +107,7 @@ def test_close_up_every_point_is_drawn_at_its_own_place(stored: dict[str, Any]) 
 
 
 def test_an_unset_scope_shows_nothing_and_a_county_only_itself(stored: dict[str, Any]) -> None:
-    (x, y), = tiles_holding(stored, 4)
+    ((x, y),) = tiles_holding(stored, 4)
     assert fetch(stored["database"], Viewer("officer", 0, 0), 4, x, y) == []
     mine = Jurisdiction.of_region("321084")
     found = fetch(stored["database"], Viewer("officer", mine.lo, mine.hi), 4, x, y)
@@ -99,7 +115,7 @@ def test_an_unset_scope_shows_nothing_and_a_county_only_itself(stored: dict[str,
 
 
 def test_a_basin_agency_sees_its_basin(stored: dict[str, Any]) -> None:
-    (x, y), = tiles_holding(stored, 4)
+    ((x, y),) = tiles_holding(stored, 4)
     found = fetch(stored["database"], Viewer("officer", 0, 0, basin=5), 4, x, y)
     assert sum(f["properties"]["n"] for f in found) == int((stored["county"] == 321023).sum())
 
@@ -117,9 +133,11 @@ def test_the_public_sees_snapped_positions_and_public_fields(stored: dict[str, A
 
 def test_publishing_one_county_again_leaves_the_others_and_doubles_nothing(stored: dict[str, Any]) -> None:
     with psycopg.connect(stored["database"].service) as connection:
-        connection.execute("select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)")
+        connection.execute(
+            "select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)"
+        )
         publish.rebuild(connection, INTAKES, [321084])
-    (x, y), = tiles_holding(stored, 4)
+    ((x, y),) = tiles_holding(stored, 4)
     assert sum(f["properties"]["n"] for f in fetch(stored["database"], NATION, 4, x, y)) == COUNT
 
 
@@ -132,7 +150,14 @@ def test_the_map_reader_can_read_nothing_but_schema_map(database: Dsns) -> None:
 
 @pytest.mark.parametrize("layer", catalog.load().values(), ids=catalog.load().keys())
 def test_each_declared_field_exists_in_the_view_with_that_type(database: Dsns, layer: Any) -> None:
-    types = {"string": {25}, "integer": {20, 21, 23}, "number": {700, 701, 1700}, "boolean": {16}, "date": {1082}, "datetime": {1184}}
+    types = {
+        "string": {25},
+        "integer": {20, 21, 23},
+        "number": {700, 701, 1700},
+        "boolean": {16},
+        "date": {1082},
+        "datetime": {1184},
+    }
     for audience in ("officer", "public"):
         view = layer.relation_for(audience)
         if view is None:

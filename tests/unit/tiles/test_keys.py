@@ -54,7 +54,17 @@ def test_many_keys_at_once_are_the_same_keys() -> None:
     assert morton(x, y).tolist() == [interleaved(int(a), int(b)) for a, b in zip(x, y, strict=True)]
 
 
-@pytest.mark.parametrize("parts", [("a", "0", "0"), ("1", "2", "0"), ("1", "0", "-1"), ("23", "0", "0"), ("9", "9" * 30, "1"), ("１", "0", "0")])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("a", "0", "0"),
+        ("1", "2", "0"),
+        ("1", "0", "-1"),
+        ("23", "0", "0"),
+        ("9", "9" * 30, "1"),
+        ("１", "0", "0"),
+    ],
+)
 def test_what_is_no_address_is_refused_in_words(parts: tuple[str, str, str]) -> None:
     with pytest.raises(BadAddress, match=r"\("):
         Address.parse(*parts)
