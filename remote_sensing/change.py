@@ -1,0 +1,71 @@
+"""Two dates of one place: the earlier one on the later one's grid, its shift measured and taken out."""
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.transform import Affine
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+from skimage.registration import phase_cross_correlation
+
+from remote_sensing.scene import Grid, Scene
+
+Floats = npt.NDArray[np.float32]
+SIDE = 1024
+MOST_PIXELS = 3.0
+"""A larger shift is no misregistration but a wrong match (clouds, floods): it is not applied."""
+
+
+class Aligned:
+    """An earlier scene that reads on a later scene's grid."""
+
+    def __init__(self, scene: Scene, grid: Grid, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.scene, self.shift = scene, shift
+        rows, cols = shift
+        t = grid.transform * Affine.translation(-cols, -rows)
+        self._target = {"crs": grid.crs, "transform": t, "width": grid.width, "height": grid.height}
+
+    def read(self, name: str, window: Window) -> Floats:
+        """A band over a window of the later grid, NaN where the earlier scene has nothing."""
+        band = self.scene.bands[name]
+        with (
+            rasterio.open(band.file) as source,
+            WarpedVRT(
+                source,
+                resampling=Resampling.bilinear,
+                src_nodata=band.nodata,
+                add_alpha=band.nodata is None,
+                **self._target,
+            ) as warped,
+        ):
+            raw = warped.read(band.index, window=window)
+            seen = warped.dataset_mask(window=window) > 0
+        values: Floats = raw.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
+        values[~seen] = np.nan
+        return values
+
+
+def align(earlier: Scene, later: Scene) -> Aligned:
+    """Bring the earlier scene to the later one's grid; the shift is found by phase correlation of near infrared."""
+    grid = later.grid
+    side_w, side_h = min(SIDE, grid.width), min(SIDE, grid.height)
+    window = Window((grid.width - side_w) // 2, (grid.height - side_h) // 2, side_w, side_h)
+    plain = Aligned(earlier, grid)
+    a, b = later.read("nir", window), plain.read("nir", window)
+    both = np.isfinite(a) & np.isfinite(b)
+    if both.mean() < 0.5:
+        return plain
+    a, b = np.where(both, a, np.nanmedian(a)), np.where(both, b, np.nanmedian(b))
+    # Gradients, not values: fields change colour between dates, their edges stay.
+    shift, *_ = phase_cross_correlation(_edges(a), _edges(b), upsample_factor=10)  # type: ignore[no-untyped-call]
+    rows, cols = float(shift[0]), float(shift[1])
+    if max(abs(rows), abs(cols)) > MOST_PIXELS or max(abs(rows), abs(cols)) < 0.15:
+        return plain
+    return Aligned(earlier, grid, (rows, cols))
+
+
+def _edges(values: Floats) -> Floats:
+    gy, gx = np.gradient(values)
+    made: Floats = np.hypot(gx, gy).astype(np.float32)
+    return made

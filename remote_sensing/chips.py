@@ -1,0 +1,93 @@
+"""Image patches for the person who decides: both dates cut alike, stretched alike, outlined, dated."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from PIL import Image, ImageDraw, ImageFont
+from rasterio.windows import Window
+
+from remote_sensing.scene import Scene
+
+SIDE = 360
+CAPTION = 22
+OUTLINE = (255, 214, 10)
+COMPOSITES = (("nir", "red", "green"), ("red", "green", "blue"))
+Floats = npt.NDArray[np.float32]
+Stretch = list[tuple[float, float]]
+
+
+def bands_for(scene: Scene) -> tuple[str, ...]:
+    """Near infrared, red, green: water dark, vigorous vegetation red."""
+    return next(names for names in COMPOSITES if all(name in scene.bands for name in names))
+
+
+def stretch_of(scene: Scene) -> Stretch:
+    """Percentiles 2 and 98 of each band over the whole scene, from a small reading."""
+    grid = scene.grid
+    scale = max(1, max(grid.width, grid.height) // 700)
+    shape = (max(1, grid.height // scale), max(1, grid.width // scale))
+    found = []
+    for name in bands_for(scene):
+        values = scene.read(name, Window(0, 0, grid.width, grid.height), shape)
+        kept = values[np.isfinite(values)]
+        lo, hi = np.percentile(kept, [2, 98]) if kept.size else (0.0, 1.0)
+        found.append((float(lo), float(max(hi, lo + 1e-6))))
+    return found
+
+
+def same_bands(one: Scene, other: Scene) -> bool:
+    """Whether both scenes have the bands that the newer one's picture shows."""
+    return all(name in one.bands for name in bands_for(other))
+
+
+def picture(
+    scene: Scene, read: Callable[[str, Window], Floats], window: Window, stretch: Stretch
+) -> npt.NDArray[np.uint8]:
+    """An RGB picture of a window of the scene's grid, shape (rows, columns, 3)."""
+    planes = []
+    for name, (lo, hi) in zip(bands_for(scene), stretch, strict=True):
+        values = np.nan_to_num(read(name, window), nan=lo)
+        planes.append((np.clip((values - lo) / (hi - lo), 0, 1) * 255).astype(np.uint8))
+    return np.dstack(planes)
+
+
+def window_around(scene: Scene, geometry: shapely.Geometry) -> Window:
+    """A square of pixels around a geometry of the scene's grid, with surroundings, inside the scene."""
+    grid = scene.grid
+    inverse = ~grid.transform
+    west, south, east, north = geometry.bounds
+    (c0, r0), (c1, r1) = inverse * (west, north), inverse * (east, south)
+    side = int(min(max(abs(c1 - c0), abs(r1 - r0)) * 2.2 + 24, min(grid.width, grid.height)))
+    col = int(np.clip((c0 + c1) / 2 - side / 2, 0, grid.width - side))
+    row = int(np.clip((r0 + r1) / 2 - side / 2, 0, grid.height - side))
+    return Window(col, row, side, side)
+
+
+def save(
+    path: Path,
+    acquired_at: datetime | None,
+    sensor: str,
+    pixels: npt.NDArray[np.uint8],
+    scene: Scene,
+    window: Window,
+    geometry: shapely.Geometry,
+) -> None:
+    """Write a patch as PNG: the pixels of a window of the scene's grid, the outline, date and sensor."""
+    image = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    framed = Image.new("RGB", (SIDE, SIDE + CAPTION), (20, 24, 27))
+    framed.paste(image, (0, 0))
+    draw = ImageDraw.Draw(framed)
+    inverse = ~scene.grid.transform
+    scale = SIDE / window.width
+    for polygon in shapely.get_parts(geometry):
+        for ring in (polygon.exterior, *polygon.interiors):
+            points = [inverse * point for point in ring.coords]
+            line = [((c - window.col_off) * scale, (r - window.row_off) * scale) for c, r in points]
+            draw.line(line, OUTLINE, 2)
+    when = acquired_at.date().isoformat() if acquired_at else "date unknown"
+    draw.text((6, SIDE + 3), f"{when}  {sensor}"[:60], (230, 230, 230), ImageFont.load_default(13))
+    framed.save(path, "PNG")

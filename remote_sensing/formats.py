@@ -1,0 +1,285 @@
+"""The forms in which scenes come: how each says its bands, scale, offset and date."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import rasterio
+
+from remote_sensing.scene import Band, Scene, SceneError, grid_of, utc
+
+SENTINEL2 = {
+    "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge071", "B06": "rededge075",
+    "B07": "rededge078", "B08": "nir", "B8A": "nir08", "B09": "nir09", "B10": "cirrus", "B11": "swir16", "B12": "swir22",
+}  # fmt: skip
+LANDSAT = {
+    "8": {"1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "nir", "6": "swir16", "7": "swir22"},
+    "5": {"1": "blue", "2": "green", "3": "red", "4": "nir", "5": "swir16", "7": "swir22"},
+}
+PLAIN = {"swir1": "swir16", "swir2": "swir22", "swir": "swir16", "nir1": "nir", "near infrared": "nir"}
+COMMON = {*SENTINEL2.values(), *PLAIN.values(), "swir16", "swir22"}
+DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_:]?(\d{2})[-_:]?(\d{2})(?!\d)")
+BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
+DN_PER_REFLECTANCE = 10_000
+BOA_ADD_OFFSET = -1000
+"""Sentinel-2 since processing baseline 04.00 (2022-01-25): reflectance = (DN - 1000) / 10000."""
+RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
+
+
+def found(path: Path, chosen: Mapping[str, str]) -> list[Scene]:
+    """All scenes at the path, in order of date."""
+    if not path.exists():
+        raise SceneError(f"没有 {path} (there is no such file or folder)")
+    if path.is_dir():
+        scenes = _folder(path, chosen)
+    elif path.suffix.lower() == ".json":
+        scenes = _stac(path)
+    elif path.suffix.lower() in RASTERS:
+        scenes = [_raster(path, chosen)]
+    else:
+        scenes = []
+    return sorted(scenes, key=lambda s: (s.acquired_at.timestamp() if s.acquired_at else 0.0, s.item_id))
+
+
+def _folder(path: Path, chosen: Mapping[str, str]) -> list[Scene]:
+    if list(path.glob("MTD_MSIL*.xml")):
+        return [_safe(path)]
+    if metadata := sorted(path.glob("*_MTL.txt")):
+        return [_landsat(path, metadata[0])]
+    if items := [
+        f for f in sorted(path.glob("*.json")) if '"stac_version"' in f.read_text("utf-8", "replace")
+    ]:
+        return [scene for item in items for scene in _stac(item)]
+    rasters = [f for f in sorted(path.iterdir()) if f.suffix.lower() in RASTERS and "label" not in f.name]
+    named = {name: f for f in rasters if (name := _band_of_file(f)) is not None}
+    if len(named) >= 3:
+        return [_of_files(path, named)]
+    return [_raster(f, chosen) for f in rasters if _count(f) >= 3 or chosen]
+
+
+def _count(file: Path) -> int:
+    with rasterio.open(file) as source:
+        return int(source.count)
+
+
+def _band_of_file(file: Path) -> str | None:
+    """The band that a file's name says it is: …_B03_10m.jp2, B03.tif."""
+    for token in re.split(r"[_.\-]", file.stem):
+        if token.upper() in SENTINEL2:
+            return SENTINEL2[token.upper()]
+    return None
+
+
+def date_in(text: str) -> datetime | None:
+    """The first date that a name or tag holds."""
+    if match := DATE.search(text):
+        try:
+            return utc("-".join(match.groups()))
+        except ValueError:
+            return None
+    return None
+
+
+def _made(
+    item_id: str,
+    title: str,
+    sensor: str,
+    when: datetime | None,
+    path: Path,
+    bands: dict[str, Band],
+    **more: Any,
+) -> Scene:
+    if not bands:
+        raise SceneError(f"{path.name} 没有可识别的波段 (no band is recognised)")
+    pixel = min(grid_of(band.file).pixel_m for band in bands.values())
+    return Scene(
+        item_id, title, sensor, when, round(pixel, 2), path, bool(more.pop("generated", False)), bands, **more
+    )
+
+
+def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
+    """A GeoTIFF whose band descriptions, or the options, say what its bands are."""
+    try:
+        with rasterio.open(path) as source:
+            tags, count = source.tags(), source.count
+            descriptions = [(text or "").strip() for text in source.descriptions]
+            kind, scales, offsets = source.dtypes[0], source.scales, source.offsets
+            nodata = source.nodatavals
+    except rasterio.RasterioIOError as error:
+        raise SceneError(f"无法读取影像 {path.name} (cannot be read): {error}") from None
+    names = _names(descriptions)
+    for name, which in chosen.items():
+        index = (
+            int(which) if which.isdigit() else descriptions.index(which) + 1 if which in descriptions else 0
+        )
+        if not 1 <= index <= count:
+            raise SceneError(
+                f"{path.name} 没有波段 {which!r} (has no such band); 1–{count}, {', '.join(descriptions)}"
+            )
+        names[name] = index
+    offset = _sentinel_offset(tags, path.name) if any(d in SENTINEL2 for d in descriptions) else 0.0
+    bands = {}
+    for name, index in names.items():
+        scale, own = float(scales[index - 1]), float(offsets[index - 1])
+        if scale == 1.0 and kind in ("uint16", "int16"):
+            scale, own = 1 / DN_PER_REFLECTANCE, own + offset / DN_PER_REFLECTANCE
+        bands[name] = Band(str(path), index, scale, own, nodata[index - 1])
+    when = next(
+        (
+            d
+            for key in ("ACQUISITION_DATE", "TIFFTAG_DATETIME", "datetime", "YEAR")
+            if (d := _when(tags.get(key)))
+        ),
+        None,
+    )
+    sensor = tags.get("SENSOR") or ("Sentinel-2" if any(d in SENTINEL2 for d in descriptions) else "")
+    return _made(
+        path.stem, tags.get("TITLE") or path.stem, sensor, when or date_in(path.name), path, bands,
+        calibrated=kind != "uint8", generated=tags.get("GENERATED") == "yes",
+    )  # fmt: skip
+
+
+def _when(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    return utc(f"{text}-07-01") if re.fullmatch(r"\d{4}", text) else date_in(text)
+
+
+def _names(descriptions: list[str]) -> dict[str, int]:
+    """Band number by common name. The first of a name wins (B08 before B8A)."""
+    names: dict[str, int] = {}
+    for index, description in enumerate(descriptions, 1):
+        plain = description.lower()
+        token = re.split(r"[\s\-_:]", description.upper())[-1]
+        padded = re.sub(r"^B(\d)$", r"B0\1", token)
+        name = plain if plain in COMMON else PLAIN.get(plain) or SENTINEL2.get(padded)
+        if name is not None:
+            names.setdefault(name, index)
+    return names
+
+
+def _sentinel_offset(tags: Mapping[str, str], name: str) -> float:
+    """The offset in DN that a Sentinel-2 file still carries."""
+    if "BOA_ADD_OFFSET" in tags:
+        return float(tags["BOA_ADD_OFFSET"])
+    baseline = BASELINE.search(name)
+    stated = tags.get("PROCESSING_BASELINE") or (f"{baseline[1]}.{baseline[2]}" if baseline else "")
+    return float(BOA_ADD_OFFSET) if stated and float(stated) >= 4 else 0.0
+
+
+def _safe(path: Path) -> Scene:
+    """A Sentinel-2 product folder, level 1C or 2A."""
+    metadata = next(path.glob("MTD_MSIL*.xml"))
+    root = ET.parse(metadata).getroot()  # noqa: S314 - a product that the operator chose to open
+
+    def text(tag: str, default: str = "") -> str:
+        node = root.find(f".//{tag}")
+        return node.text or default if node is not None else default
+
+    quantification = float(
+        text("BOA_QUANTIFICATION_VALUE") or text("QUANTIFICATION_VALUE") or DN_PER_REFLECTANCE
+    )
+    offsets = {
+        int(node.get("band_id", "-1")): float(node.text or 0)
+        for node in [*root.iter("BOA_ADD_OFFSET"), *root.iter("RADIO_ADD_OFFSET")]
+    }
+    ids = {
+        code: number
+        for number, code in enumerate(
+            ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"]
+        )
+    }
+    bands: dict[str, Band] = {}
+    for file in sorted(path.glob("GRANULE/*/IMG_DATA/**/*")):
+        match = re.search(r"_(B\d[0-9A])(?:_\d0m)?\.(?:jp2|tif)$", file.name)
+        if match and SENTINEL2[match[1]] not in bands:  # R10m sorts before R20m: the finest comes first
+            offset = offsets.get(ids[match[1]], 0.0)
+            bands[SENTINEL2[match[1]]] = Band(str(file), 1, 1 / quantification, offset / quantification, 0)
+    when = text("PRODUCT_START_TIME")
+    cloud = text("Cloud_Coverage_Assessment")
+    item_id = path.name.removesuffix(".SAFE")
+    return _made(
+        item_id, item_id, text("SPACECRAFT_NAME", "Sentinel-2"), utc(when) if when else date_in(path.name), metadata, bands,
+        properties={"eo:cloud_cover": float(cloud)} if cloud else {},
+    )  # fmt: skip
+
+
+def _landsat(path: Path, metadata: Path) -> Scene:
+    """A Landsat Collection 2 folder: *_MTL.txt beside the band files."""
+    pairs = (line.split("=", 1) for line in metadata.read_text("utf-8").splitlines() if "=" in line)
+    facts = {key.strip(): value.strip().strip('"') for key, value in pairs}
+    number = facts.get("SPACECRAFT_ID", "LANDSAT_8")[-1]
+    names = LANDSAT["8" if number in "89" else "5"]
+    bands: dict[str, Band] = {}
+    for file in sorted(path.glob("*_B[1-7].TIF")):
+        digit = file.stem[-1]
+        if digit in names:
+            surface = "_SR_" in file.name
+            scale = facts.get(f"REFLECTANCE_MULT_BAND_{digit}", "2.75e-05" if surface else "2.0e-05")
+            offset = facts.get(f"REFLECTANCE_ADD_BAND_{digit}", "-0.2" if surface else "-0.1")
+            # Level 2 repeats these names for both levels; the surface's are the constants of Collection 2.
+            bands[names[digit]] = Band(
+                str(file), 1, 2.75e-05 if surface else float(scale), -0.2 if surface else float(offset), 0
+            )
+    day, clock = facts.get("DATE_ACQUIRED"), facts.get("SCENE_CENTER_TIME", "00:00:00Z")
+    item_id = metadata.name.removesuffix("_MTL.txt")
+    return _made(
+        item_id, item_id, facts.get("SPACECRAFT_ID", "Landsat").replace("_", " ").title(),
+        utc(f"{day}T{clock[:8]}Z") if day else date_in(item_id), metadata, bands,
+        properties={"eo:cloud_cover": float(facts["CLOUD_COVER"])} if "CLOUD_COVER" in facts else {},
+    )  # fmt: skip
+
+
+def _of_files(path: Path, files: Mapping[str, Path]) -> Scene:
+    """A folder of one-band Sentinel-2 files."""
+    offset = _sentinel_offset({}, path.name) / DN_PER_REFLECTANCE
+    bands = {name: Band(str(file), 1, 1 / DN_PER_REFLECTANCE, offset, 0) for name, file in files.items()}
+    when = date_in(path.name) or next((d for f in files.values() if (d := date_in(f.name))), None)
+    return _made(path.name, path.name, "Sentinel-2", when, path / "item", bands)
+
+
+def _stac(path: Path) -> list[Scene]:
+    """A STAC item, of ours or of a catalogue; assets on this machine."""
+    try:
+        item = json.loads(path.read_text("utf-8"))
+        if any("shuitu:band" in asset for asset in item["assets"].values()):
+            return [Scene.from_stac(item, path.parent)]
+        return [_foreign(item, path)]
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise SceneError(f"{path.name} 不是完整的 STAC item (is no complete STAC item): {error!r}") from None
+
+
+def _foreign(item: dict[str, Any], path: Path) -> Scene:
+    properties = item["properties"]
+    bands: dict[str, Band] = {}
+    applied = properties.get("earthsearch:boa_offset_applied", False)
+    baseline = float(properties.get("s2:processing_baseline") or properties.get("processing:version") or 0)
+    for asset in item["assets"].values():
+        described = asset.get("eo:bands") or asset.get("bands") or []
+        raster = asset.get("raster:bands") or asset.get("bands") or [{}]
+        for index, band in enumerate(described, 1):
+            common = (
+                band.get("common_name") or band.get("eo:common_name") or SENTINEL2.get(str(band.get("name")))
+            )
+            if common not in COMMON or common in bands:
+                continue
+            facts = raster[min(index, len(raster)) - 1]
+            scale = facts.get("scale", facts.get("raster:scale", 1 / DN_PER_REFLECTANCE))
+            offset = facts.get("offset", facts.get("raster:offset"))
+            if offset is None or applied:
+                offset = 0.0 if applied or baseline < 4 else BOA_ADD_OFFSET / DN_PER_REFLECTANCE
+            href = asset["href"].removeprefix("file://")
+            file = href if href.startswith(("/", "http://", "https://", "s3://")) else str(path.parent / href)
+            bands[common] = Band(
+                file, index, float(scale), float(offset), facts.get("nodata", asset.get("nodata"))
+            )
+
+    when = properties.get("datetime") or properties.get("start_datetime")
+    sensor = str(properties.get("platform") or (properties.get("instruments") or [""])[0])
+    return _made(
+        item["id"], properties.get("title") or item["id"], sensor, utc(when) if when else None, path, bands
+    )

@@ -1,0 +1,244 @@
+"""A scene: which file holds which band of which date, and how its numbers become reflectance.
+
+Opens a GeoTIFF or COG, a STAC item, a Sentinel-2 SAFE folder, a Landsat Collection 2 folder, or a folder
+of one-band files. Nothing here reads pixels but `Scene.read`.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import shapely
+from pyproj import Geod
+from rasterio.enums import Resampling
+from rasterio.transform import Affine
+from rasterio.warp import transform_geom
+from rasterio.windows import Window
+
+STORED = "EPSG:4490"
+Floats = npt.NDArray[np.float32]
+
+
+class SceneError(Exception):
+    """What cannot be read as a scene, in words."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a scene: value = number in the file × scale + offset."""
+
+    file: str
+    index: int
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One date of one place. `bands` are named as STAC names them: green, red, nir, swir16, …"""
+
+    item_id: str
+    title: str
+    sensor: str
+    acquired_at: datetime | None
+    resolution_m: float
+    path: Path
+    generated: bool
+    bands: Mapping[str, Band]
+    calibrated: bool = True
+    """Off where numbers are no reflectance (8-bit pictures): then only local thresholds mean anything."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """What else a STAC item said."""
+
+    @cached_property
+    def grid(self) -> "Grid":
+        """The grid of the finest band: everything is read on it."""
+        grids = [grid_of(band.file) for band in self.bands.values()]
+        return min(grids, key=lambda grid: grid.pixel_m)
+
+    @cached_property
+    def footprint(self) -> shapely.Geometry:
+        """The scene's outline in EPSG:4490."""
+        return to_stored(self.grid.crs, shapely.box(*self.grid.bounds))
+
+    def read(self, name: str, window: Window, shape: tuple[int, int] | None = None) -> Floats:
+        """A band over a window of the grid, float32, NaN where there is no data.
+
+        Coarser bands are resampled. `shape` (rows, columns) reads at another resolution.
+        """
+        band = self.bands[name]
+        grid = self.grid
+        with rasterio.open(band.file) as source:
+            kx, ky = source.width / grid.width, source.height / grid.height
+            own = Window(window.col_off * kx, window.row_off * ky, window.width * kx, window.height * ky)
+            out_shape = shape or (int(window.height), int(window.width))
+            method = Resampling.nearest if (kx, ky) == (1.0, 1.0) and shape is None else Resampling.bilinear
+            raw = source.read(band.index, window=own, out_shape=out_shape, resampling=method)
+            nodata = band.nodata if band.nodata is not None else source.nodatavals[band.index - 1]
+        values: Floats = raw.astype(np.float32)
+        if nodata is not None and not math.isnan(nodata):
+            values[raw == nodata] = np.nan
+        if band.scale != 1.0:
+            values *= np.float32(band.scale)
+        if band.offset:
+            values += np.float32(band.offset)
+        return values
+
+    def to_stac(self) -> dict[str, Any]:
+        """The scene as a STAC item; files are named relative to `path`'s folder where they lie below it."""
+        base = self.path.parent
+        when = self.acquired_at.isoformat().replace("+00:00", "Z") if self.acquired_at else None
+        return {
+            "type": "Feature",
+            "stac_version": "1.0.0",
+            "id": self.item_id,
+            "geometry": shapely.geometry.mapping(self.footprint),
+            "bbox": list(self.footprint.bounds),
+            "properties": {
+                **self.properties,
+                "datetime": when,
+                "title": self.title,
+                "instruments": [self.sensor],
+                "gsd": self.resolution_m,
+                "shuitu:generated": self.generated,
+                "shuitu:calibrated": self.calibrated,
+            },
+            "assets": {
+                name: {
+                    "href": _relative(band.file, base),
+                    "shuitu:band": band.index,
+                    "eo:bands": [{"common_name": name}],
+                    "raster:bands": [{"scale": band.scale, "offset": band.offset, "nodata": band.nodata}],
+                }
+                for name, band in self.bands.items()
+            },
+            "links": [],
+        }
+
+    @classmethod
+    def from_stac(cls, item: Mapping[str, Any], base: Path) -> "Scene":
+        """The scene of an item that `to_stac` made; `base` is the folder its files are named from."""
+        properties = dict(item["properties"])
+        when = properties.pop("datetime", None)
+        bands = {}
+        for name, asset in item["assets"].items():
+            raster = asset["raster:bands"][0]
+            file = asset["href"] if asset["href"].startswith("/") else str(base / asset["href"])
+            bands[name] = Band(
+                file, asset["shuitu:band"], raster["scale"], raster["offset"], raster["nodata"]
+            )
+        return cls(
+            item["id"],
+            properties.pop("title"),
+            properties.pop("instruments")[0],
+            datetime.fromisoformat(when) if when else None,
+            properties.pop("gsd"),
+            base / "item",
+            properties.pop("shuitu:generated"),
+            bands,
+            properties.pop("shuitu:calibrated"),
+            properties,
+        )
+
+
+def _relative(file: str, base: Path) -> str:
+    path = Path(file)
+    return str(path.relative_to(base)) if path.is_relative_to(base) else file
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixels on the ground."""
+
+    crs: Any
+    transform: Affine
+    width: int
+    height: int
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in the grid's own coordinates."""
+        t = self.transform
+        xs, ys = (t.c, t.c + t.a * self.width), (t.f, t.f + t.e * self.height)
+        return min(xs), min(ys), max(xs), max(ys)
+
+    def pixel_area_m2(self, row: float) -> float:
+        """Area of a pixel in this row, m²."""
+        t = self.transform
+        if not self.crs.is_geographic:
+            factor = self.crs.linear_units_factor[1]
+            return float(abs(t.a * t.e) * factor * factor)
+        y = t.f + t.e * (row + 0.5)
+        area, _ = Geod(ellps="GRS80").polygon_area_perimeter(
+            [0, abs(t.a), abs(t.a), 0],
+            [y - abs(t.e) / 2, y - abs(t.e) / 2, y + abs(t.e) / 2, y + abs(t.e) / 2],
+        )
+        return float(abs(area))
+
+    @cached_property
+    def pixel_m(self) -> float:
+        """Side of a pixel in the middle, m."""
+        return math.sqrt(self.pixel_area_m2(self.height / 2))
+
+
+def grid_of(file: str) -> Grid:
+    """The grid of a raster. Raises SceneError if it cannot be opened or does not say where it lies."""
+    try:
+        with rasterio.open(file) as source:
+            if source.crs is None:
+                raise SceneError(
+                    f"{Path(file).name} 没有坐标系，无法与取水口比对 (has no coordinate reference system)"
+                )
+            return Grid(source.crs, source.transform, source.width, source.height)
+    except rasterio.RasterioIOError as error:
+        raise SceneError(f"无法读取影像 {Path(file).name} (cannot be read): {error}") from None
+
+
+def to_stored(crs: Any, geometry: shapely.Geometry) -> shapely.Geometry:
+    """A geometry of the grid's CRS in EPSG:4490 (equal to WGS 84 at our accuracy)."""
+    return shapely.geometry.shape(transform_geom(crs, "EPSG:4326", shapely.geometry.mapping(geometry)))
+
+
+def from_stored(crs: Any, geometry: shapely.Geometry) -> shapely.Geometry:
+    """A geometry of EPSG:4490 in the grid's CRS."""
+    return shapely.geometry.shape(transform_geom("EPSG:4326", crs, shapely.geometry.mapping(geometry)))
+
+
+def utc(text: str) -> datetime:
+    """An ISO date or time as UTC."""
+    made = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return made if made.tzinfo else made.replace(tzinfo=UTC)
+
+
+def open_scenes(path: Path, *, bands: Mapping[str, str] | None = None) -> list[Scene]:
+    """The scenes at a path; `bands` maps names (green, nir …) to a band's number or description.
+
+    Raises SceneError if there is none, or if it lacks green, red or near infrared.
+    """
+    from remote_sensing import formats
+
+    scenes = formats.found(path, bands or {})
+    if not scenes:
+        raise SceneError(
+            f"{path} 不是可识别的影像 (is no scene): GeoTIFF/COG, STAC item, Sentinel-2 SAFE, Landsat C2"
+        )
+    for scene in scenes:
+        require(scene, ("green", "red", "nir"))
+    return scenes
+
+
+def require(scene: Scene, names: Iterable[str]) -> None:
+    """Raises SceneError if the scene lacks one of these bands."""
+    if missing := [name for name in names if name not in scene.bands]:
+        raise SceneError(
+            f"{scene.item_id} 缺少波段 {', '.join(missing)}；现有 {', '.join(scene.bands) or '无'}。"
+            f"请用 --bands green=2,red=3,nir=4 指明 (bands are missing: name them)"
+        )

@@ -1,0 +1,267 @@
+"""What a scene yields does not depend on windows, follows scale and offset, and is compared with the register."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+
+from remote_sensing import compare, evaluate, formats, water
+from remote_sensing.objects import Labeller, windows
+from remote_sensing.pipeline import Detection, Options, detect, find
+from remote_sensing.scene import Grid, Scene, SceneError, open_scenes, to_stored
+
+LAND, POND = (800, 900, 1100, 2600), (500, 600, 400, 150)
+WEST, NORTH, CRS = 500_000.0, 3_600_000.0, "EPSG:32650"
+
+
+def write(
+    path: Path, ponds: list[tuple[int, int, int, int]], size: int = 700, shift: int = 0, **tags: str
+) -> Path:
+    """A scene of land with rectangular ponds (row, column, height, width)."""
+    rng = np.random.default_rng(1)
+    pixels = np.repeat(np.array(LAND, float)[:, None, None], size, 1).repeat(size, 2)
+    pixels *= 1 + 0.05 * rng.standard_normal((1, size, size))
+    for row, col, height, width in ponds:
+        pixels[:, row : row + height, col : col + width] = np.array(POND, float)[:, None, None]
+    profile = {
+        "driver": "GTiff", "count": 4, "dtype": "uint16", "width": size, "height": size, "crs": CRS, "nodata": 0,
+        "transform": from_origin(WEST, NORTH, 10, 10), "tiled": True,
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        target.write((pixels + shift).astype(np.uint16))
+        target.descriptions = ("B02", "B03", "B04", "B08")
+        target.update_tags(**tags)
+    return path
+
+
+def intake(x: float, y: float, **more: Any) -> gpd.GeoDataFrame:
+    """A register of one intake at metric coordinates."""
+    register = evaluate.register_of(gpd.GeoDataFrame(geometry=[shapely.Point(x, y)], crs=CRS))
+    for name, value in more.items():
+        register[name] = value
+    return register
+
+
+def run(path: Path, out: Path, register: gpd.GeoDataFrame | None = None, **more: Any) -> Detection:
+    chosen = register if register is not None else compare.empty_register()
+    return detect(open_scenes(path), chosen, out=out, options=Options(kinds=("water_body",), **more))
+
+
+@pytest.fixture
+def three_ponds(tmp_path: Path) -> Path:
+    """Ponds of 40 × 30, 20 × 20 (on the seam of two windows) and 12 × 15 pixels."""
+    return write(tmp_path / "s_20240512.tif", [(100, 100, 40, 30), (505, 503, 20, 20), (300, 620, 12, 15)])
+
+
+def test_each_pond_is_found_with_its_area(three_ponds: Path, tmp_path: Path) -> None:
+    found = run(three_ponds, tmp_path)
+    assert sorted(round(c.area_m2, -2) for c in found.candidates) == [18_000, 40_000, 120_000]
+    assert all(c.category == "no_intake" and 0 < c.score <= 1 for c in found.candidates)
+    assert found.facts["objects"] == {"water_body": 3}
+    assert (tmp_path / "report.html").read_text().count("周边无登记取水口") == 3
+    for c in found.candidates:
+        assert c.chip_after is not None
+        assert (tmp_path / c.chip_after).stat().st_size > 1000
+
+
+def test_an_object_across_windows_is_one_object(three_ponds: Path) -> None:
+    scene = open_scenes(three_ponds)[0]
+    shapes = [
+        sorted(p.wkt for p in find(scene, ("water_body",), Options(window=size))[0].polygons)
+        for size in (512, 1024)
+    ]
+    areas = [sorted(shapely.from_wkt(w).area for w in group) for group in shapes]
+    assert areas[0] == areas[1]
+    assert len(shapes[0]) == 3
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000), size=st.sampled_from([7, 16, 23]), share=st.floats(0.05, 0.6))
+def test_labels_do_not_depend_on_windows(seed: int, size: int, share: float, tmp_path: Path) -> None:
+    mask = np.random.default_rng(seed).random((50, 61)) < share
+    grid = Grid(None, from_origin(0, 0, 1, 1), 61, 50)
+
+    def pixels(window: int) -> list[int]:
+        with Labeller(grid, (), tmp_path) as labeller:
+            for w in windows(grid, window):
+                piece = mask[
+                    int(w.row_off) : int(w.row_off + w.height), int(w.col_off) : int(w.col_off + w.width)
+                ]
+                labeller.add(w, piece, piece, {})
+            objects, _ = labeller.finish(window)
+        return sorted(objects.pixels.tolist())
+
+    assert pixels(size) == pixels(64)
+
+
+def test_weak_pixels_alone_are_no_object(tmp_path: Path) -> None:
+    grid = Grid(None, from_origin(0, 0, 1, 1), 10, 10)
+    weak = np.zeros((10, 10), bool)
+    weak[1:4, 1:4] = weak[6:9, 6:9] = True
+    strong = np.zeros_like(weak)
+    strong[2, 2] = True
+    with Labeller(grid, (), tmp_path) as labeller:
+        labeller.add(Window(0, 0, 10, 10), strong, weak, {})
+        objects, final = labeller.finish(10)
+        shapes = labeller.shapes(final, objects.number, 10)
+    assert objects.pixels.tolist() == [9]
+    assert [s.bounds for s in shapes.values()] == [(1.0, -4.0, 4.0, -1.0)]
+
+
+def test_the_offset_of_baseline_04_is_taken_off(tmp_path: Path) -> None:
+    ponds = [(100, 100, 40, 30)]
+    plain = open_scenes(write(tmp_path / "a.tif", ponds))[0]
+    shifted = open_scenes(write(tmp_path / "b.tif", ponds, shift=1000, PROCESSING_BASELINE="05.09"))[0]
+    window = Window(0, 0, 700, 700)
+    assert shifted.bands["nir"].offset == pytest.approx(-0.1)
+    np.testing.assert_allclose(plain.read("nir", window), shifted.read("nir", window), atol=2e-4)
+
+
+def test_a_file_without_that_baseline_keeps_its_numbers(tmp_path: Path) -> None:
+    assert open_scenes(write(tmp_path / "a.tif", [], PROCESSING_BASELINE="03.01"))[0].bands["nir"].offset == 0
+
+
+def test_missing_bands_are_named_and_can_be_given(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", [])
+    with rasterio.open(path, "r+") as target:
+        target.descriptions = ("", "", "", "")
+    with pytest.raises(SceneError, match="没有可识别的波段"):
+        open_scenes(path)
+    assert set(open_scenes(path, bands={"green": "2", "red": "3", "nir": "4"})[0].bands) == {
+        "green",
+        "red",
+        "nir",
+    }
+    with pytest.raises(SceneError, match="'9'"):
+        open_scenes(path, bands={"green": "9"})
+
+
+def test_a_picture_without_a_place_is_refused(tmp_path: Path) -> None:
+    with rasterio.open(
+        tmp_path / "p.tif", "w", driver="GTiff", width=4, height=4, count=3, dtype="uint8"
+    ) as target:
+        target.descriptions = ("green", "red", "nir")
+    with pytest.raises(SceneError, match="没有坐标系"):
+        open_scenes(tmp_path / "p.tif")
+
+
+def test_a_scene_survives_its_stac_item(three_ponds: Path) -> None:
+    scene = open_scenes(three_ponds)[0]
+    back = Scene.from_stac(scene.to_stac(), three_ponds.parent)
+    assert back.bands == dict(scene.bands)
+    assert (back.item_id, back.acquired_at, back.calibrated) == (scene.item_id, scene.acquired_at, True)
+
+
+def test_a_safe_folder_is_read_with_its_offset(tmp_path: Path) -> None:
+    folder = tmp_path / "S2B_MSIL2A_20240512T024529_N0510_R132_T50SQB_20240512T052215.SAFE"
+    data = folder / "GRANULE/L2A/IMG_DATA/R10m"
+    data.mkdir(parents=True)
+    (folder / "MTD_MSIL2A.xml").write_text(
+        "<a><PRODUCT_START_TIME>2024-05-12T02:45:29.024Z</PRODUCT_START_TIME><BOA_QUANTIFICATION_VALUE>10000</BOA_QUANTIFICATION_VALUE>"
+        "<BOA_ADD_OFFSET band_id='2'>-1000</BOA_ADD_OFFSET><BOA_ADD_OFFSET band_id='3'>-1000</BOA_ADD_OFFSET>"
+        "<BOA_ADD_OFFSET band_id='7'>-1000</BOA_ADD_OFFSET></a>"
+    )
+    whole = write(tmp_path / "w.tif", [(100, 100, 40, 30)], shift=1000)
+    with rasterio.open(whole) as source:
+        for number, name in ((2, "B03"), (3, "B04"), (4, "B08")):
+            profile = source.profile | {"count": 1}
+            with rasterio.open(data / f"T50SQB_20240512T024529_{name}_10m.tif", "w", **profile) as target:
+                target.write(source.read(number), 1)
+    scene = open_scenes(folder)[0]
+    assert scene.acquired_at is not None
+    assert scene.acquired_at.isoformat().startswith("2024-05-12T02:45:29")
+    assert scene.bands["red"].offset == pytest.approx(-0.1)
+    assert len(find(scene, ("water_body",), Options())[0].polygons) == 1
+
+
+def test_a_landsat_folder_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "LC09"
+    folder.mkdir()
+    base = "LC09_L2SP_120037_20240512_20240513_02_T1"
+    (folder / f"{base}_MTL.txt").write_text(
+        'GROUP = X\n  SPACECRAFT_ID = "LANDSAT_9"\n  DATE_ACQUIRED = 2024-05-12\n  SCENE_CENTER_TIME = "02:31:10.1Z"\n  CLOUD_COVER = 3.1\n'
+    )
+    for digit, value in (("3", 9_000), ("4", 9_500), ("5", 15_000), ("6", 14_000)):
+        with rasterio.open(
+            folder / f"{base}_SR_B{digit}.TIF", "w", driver="GTiff", width=20, height=20, count=1, dtype="uint16",
+            crs=CRS, transform=from_origin(WEST, NORTH, 30, 30),
+        ) as target:  # fmt: skip
+            target.write(np.full((20, 20), value, np.uint16), 1)
+    scene = open_scenes(folder)[0]
+    assert set(scene.bands) == {"green", "red", "nir", "swir16"}
+    assert scene.read("nir", Window(0, 0, 2, 2))[0, 0] == pytest.approx(15_000 * 2.75e-5 - 0.2)
+    assert scene.properties["eo:cloud_cover"] == 3.1
+
+
+def test_an_intake_at_the_shore_explains_a_pond(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.tif", [(100, 100, 40, 30)])
+    shore = (WEST + 1300 + 20, NORTH - 1200)
+    assert run(path, tmp_path, intake(*shore)).candidates == ()
+    for change, category in (
+        ({"has_valid_permit": False}, "no_valid_permit"),
+        ({"permitted_m3": 100.0}, "permit_too_small"),
+        ({"status": "sealed"}, "no_intake"),
+        ({"source_type": "groundwater"}, "no_intake"),
+    ):
+        found = run(path, tmp_path, intake(*shore, **change))
+        assert [c.category for c in found.candidates] == [category], change
+    far = run(path, tmp_path, intake(WEST + 5000, NORTH - 1200)).candidates[0]
+    assert far.category == "no_intake"
+    assert far.nearest_intake_m == pytest.approx(3700, abs=20)
+    assert any("3,7" in reason["zh"] for reason in far.reasons)
+
+
+def test_a_pond_that_was_not_there_is_new(tmp_path: Path) -> None:
+    write(tmp_path / "a_20220512.tif", [(100, 100, 40, 30)])
+    write(tmp_path / "b_20240512.tif", [(100, 100, 40, 30), (400, 300, 30, 30)])
+    found = run(tmp_path, tmp_path)
+    assert {round(c.area_m2, -3): c.category for c in found.candidates} == {
+        120_000: "no_intake",
+        90_000: "new_since_last_date",
+    }
+    assert all(c.chip_before for c in found.candidates)
+
+
+def test_an_area_of_interest_cuts_what_is_looked_at(three_ponds: Path, tmp_path: Path) -> None:
+    area = to_stored(CRS, shapely.box(WEST, NORTH - 2000, WEST + 2000, NORTH))
+    found = detect(open_scenes(three_ponds), compare.empty_register(), aoi=area, out=tmp_path)
+    assert len(found.candidates) == 1
+
+
+def test_one_mode_has_no_valley() -> None:
+    rng = np.random.default_rng(3)
+    assert water.valley(rng.normal(-0.4, 0.1, 50_000).astype(np.float32), 0.02) is None
+    two = np.concatenate([rng.normal(-0.4, 0.08, 40_000), rng.normal(0.5, 0.08, 4_000)]).astype(np.float32)
+    found = water.valley(two, 0.02)
+    assert found is not None
+    assert -0.1 < found < 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("x_20240512T0245.tif", "2024-05-12"),
+        ("naip_2012-07-31", "2012-07-31"),
+        ("B04", None),
+        ("x_20241399", None),
+    ],
+)
+def test_dates_in_names(name: str, when: str | None) -> None:
+    found = formats.date_in(name)
+    assert (found.date().isoformat() if found else None) == when
+
+
+def test_pictures_are_never_searched_for_vegetation(three_ponds: Path) -> None:
+    scene = replace(open_scenes(three_ponds)[0], calibrated=False)
+    assert [group.kind for group in find(scene, ("water_body", "irrigated_land"), Options())] == [
+        "water_body"
+    ]
