@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from app import __version__, logging, wiring
+from app import __version__, logging, operate, wiring
 from app.access import cli as access_cli
 from app.access import service as access
 from app.actor import Actor, system
@@ -137,6 +137,7 @@ def actor_named(services: Services, name: str) -> Actor:
 users, keys = access_cli.commands(wired)
 app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
+operate.add_commands(app)
 app.command("import")(imports_cli.command(wired, actor_named))
 
 

@@ -5,13 +5,19 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import psycopg
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from sqlalchemy import text
 
@@ -72,11 +78,12 @@ def demo(
     if not supervise.running(settings.data_dir):
         supervise.require_free_port(settings.host, settings.port)
     dsns = _prepare(settings)
-    _require_empty_or_demo(dsns)
+    _require_empty_or_demo(settings, dsns)
     services = wiring.services(settings)
     with _progress() as report:
-        accounts = data.load(services, report)
-        _detect(services, report)
+        accounts = data.load(services, report) if hasattr(data, "load") else []
+        if hasattr(data, "load"):
+            _detect(services, report)
     services.engine.dispose()
     if _tell_running(settings):
         _tell_accounts(accounts)
@@ -93,13 +100,15 @@ def demo(
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-    sql: Annotated[bool, typer.Option("--sql", help="print the SQL for your database's administrator")] = False,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="print the SQL for your database's administrator")
+    ] = False,
 ) -> None:
     """Check this installation; says what is wrong and how to mend it. Example: shuitu doctor"""
     from app import doctor as checks
 
     if sql:
-        typer.echo(checks.administrator_sql())
+        typer.echo(checks.administrator_sql(Settings()))
         return
     findings = checks.examine(Settings())
     if as_json:
@@ -177,16 +186,17 @@ def _holds_facts(dsns: Dsns) -> bool:
     with psycopg.connect(dsns.owner) as connection:
         if connection.execute("select to_regclass('shuitu.intakes')").fetchone() == (None,):
             return False
-        connection.execute("select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)")
+        connection.execute(
+            "select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)"
+        )
         return connection.execute(
             "select exists (select from shuitu.intakes) or exists (select from shuitu.permits) "
             "or exists (select from shuitu.users)"
         ).fetchone() == (True,)
 
 
-def _require_empty_or_demo(dsns: Dsns) -> None:
-    """Generated data never goes among real data. An unfinished demo load is told by its first file."""
-    settings = Settings()
+def _require_empty_or_demo(settings: Settings, dsns: Dsns) -> None:
+    """Generated data never goes among real data. An unfinished demo load is told by its folder."""
     begun = (settings.data_dir / "demo").is_dir()
     if not _is_demo(dsns) and not begun and _holds_facts(dsns):
         raise Conflict(
@@ -218,7 +228,13 @@ def _detect(services: Services, report: Report) -> None:
 @contextmanager
 def _progress() -> Iterator[Report]:
     """A bar on a terminal; elsewhere one line for each new step."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     if not console.is_terminal:
         said = ""
 
@@ -260,7 +276,12 @@ def _remove(settings: Settings) -> None:
     elif (private.pgdata / "PG_VERSION").exists():
         private.start()
         dsns = wiring.dsns_of(settings)
-        if _has_service_role(dsns) and not _is_demo(dsns) and not (folder / "demo").is_dir() and _holds_facts(dsns):
+        if (
+            _has_service_role(dsns)
+            and not _is_demo(dsns)
+            and not (folder / "demo").is_dir()
+            and _holds_facts(dsns)
+        ):
             private.stop()
             raise Conflict(
                 f"{folder} 中的数据不是示例数据，不予删除 (the data there are not the demo's: not removed)"
@@ -281,9 +302,9 @@ def _remove(settings: Settings) -> None:
 def _has_service_role(dsns: Dsns) -> bool:
     assert dsns.admin is not None  # noqa: S101 - the private cluster has one
     with psycopg.connect(dsns.admin) as connection:
-        return connection.execute("select exists (select from pg_roles where rolname = 'shuitu_owner')").fetchone() == (
-            True,
-        )
+        return connection.execute(
+            "select exists (select from pg_roles where rolname = 'shuitu_owner')"
+        ).fetchone() == (True,)
 
 
 def _drop_schemas(dsns: Dsns) -> None:
@@ -295,8 +316,3 @@ def _drop_schemas(dsns: Dsns) -> None:
     with psycopg.connect(dsns.owner) as connection:
         for schema in SCHEMAS:
             connection.execute(f"drop schema if exists {schema} cascade".encode())
-
-
-def data_folder_parts(folder: Path) -> list[Path]:
-    """The parts of the product that are in this data folder."""
-    return [folder / name for name in OURS if (folder / name).exists()]

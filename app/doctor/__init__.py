@@ -26,5 +26,7 @@ def administrator_sql(settings: Settings) -> str:
         name = Identifier(user).as_string(None)
         grants.append(f"grant shuitu_owner, shuitu_service, shuitu_map to {name};")
     if not grants:
-        grants.append("-- grant shuitu_owner, shuitu_service, shuitu_map to the log-in of SHUITU_DATABASE_URL;")
+        grants.append(
+            "-- grant shuitu_owner, shuitu_service, shuitu_map to the log-in of SHUITU_DATABASE_URL;"
+        )
     return "\n".join([BOOTSTRAP.read_text("utf-8").rstrip(), "", *grants, ""])

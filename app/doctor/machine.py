@@ -66,7 +66,11 @@ def packages() -> Finding:
     ]
     if missing:
         return Finding(
-            "packages", "problem", title, f"缺少或版本不符 (missing or wrong): {', '.join(missing)}", "make dev"
+            "packages",
+            "problem",
+            title,
+            f"缺少或版本不符 (missing or wrong): {', '.join(missing)}",
+            "make dev",
         )
     locked = _locked()
     other = [f"{n} {v}≠{locked[n]}" for n, v in sorted(installed.items()) if locked.get(n, v) != v]
@@ -78,13 +82,21 @@ def packages() -> Finding:
             f"与锁定版本不同 (not as locked): {', '.join(other)}",
             "make dev",
         )
-    return Finding("packages", "ok", title, f"{len(needed)} 个直接依赖，均与锁定一致 (direct ones, all as locked)")
+    return Finding(
+        "packages", "ok", title, f"{len(needed)} 个直接依赖，均与锁定一致 (direct ones, all as locked)"
+    )
 
 
 def _locked() -> dict[str, str]:
+    """Locked versions for this Python and machine: one package may have several lines."""
     file = ROOT / "requirements.lock"
     text = file.read_text("utf-8") if file.is_file() else ""
-    return {canonicalize_name(m[1]): m[2] for m in re.finditer(r"^([\w.-]+)==([^ \\;]+)", text, re.MULTILINE)}
+    versions: dict[str, str] = {}
+    for line in re.findall(r"^([\w.-]+==[^\\\n]+)", text, re.MULTILINE):
+        need = Requirement(line)
+        if need.marker is None or need.marker.evaluate():
+            versions[canonicalize_name(need.name)] = next(iter(need.specifier)).version
+    return versions
 
 
 def encoding() -> Finding:
@@ -140,7 +152,9 @@ def disk(folder: Path) -> Finding:
     title = "磁盘空间 · disk space"
     free = shutil.disk_usage(_nearest(folder)).free / 1e9
     says = f"剩余 {free:.1f} GB (free)"
-    mend = "清理磁盘，或把 SHUITU_DATA_DIR 移到更大的磁盘 (free some, or move SHUITU_DATA_DIR to a larger disk)"
+    mend = (
+        "清理磁盘，或把 SHUITU_DATA_DIR 移到更大的磁盘 (free some, or move SHUITU_DATA_DIR to a larger disk)"
+    )
     if free < PROBLEM_BELOW_GB:
         return Finding("disk", "problem", title, says, mend)
     if free < NOTE_BELOW_GB:
@@ -173,7 +187,11 @@ def port(settings: Settings) -> Finding:
     except (ConfigurationError, socket.gaierror) as error:
         return Finding("service", "problem", title, str(error), "SHUITU_PORT, SHUITU_HOST")
     return Finding(
-        "service", "note", title, f"没有运行；端口 {settings.port} 空闲 (not running; the port is free)", "shuitu start"
+        "service",
+        "note",
+        title,
+        f"没有运行；端口 {settings.port} 空闲 (not running; the port is free)",
+        "shuitu start",
     )
 
 
@@ -189,19 +207,29 @@ def binaries() -> Iterator[Finding]:
     found = _postgis_control(folder)
     version = re.search(r"default_version\s*=\s*'(\d+)\.(\d+)", found.read_text("utf-8")) if found else None
     if version is None:
-        yield Finding("postgis", "problem", "PostGIS", f"{folder} 的 PostgreSQL 没有 PostGIS (lacks PostGIS)", APT)
+        yield Finding(
+            "postgis", "problem", "PostGIS", f"{folder} 的 PostgreSQL 没有 PostGIS (lacks PostGIS)", APT
+        )
     elif (int(version[1]), int(version[2])) < OLDEST_POSTGIS:
-        yield Finding("postgis", "problem", "PostGIS", f"{version[1]}.{version[2]}，需要 3.3 (3.3 is needed)", APT)
+        yield Finding(
+            "postgis", "problem", "PostGIS", f"{version[1]}.{version[2]}，需要 3.3 (3.3 is needed)", APT
+        )
     else:
         yield Finding("postgis", "ok", "PostGIS", f"{version[1]}.{version[2]}")
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
         yield Finding(
-            "setpriv", "problem", "setpriv", "没有 setpriv，数据库不能以 root 运行 (needed: it never runs as root)", "apt-get install util-linux"
+            "setpriv",
+            "problem",
+            "setpriv",
+            "没有 setpriv，数据库不能以 root 运行 (needed: it never runs as root)",
+            "apt-get install util-linux",
         )
 
 
 def _version(folder: Path) -> str:
-    done = subprocess.run([str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run(  # noqa: S603 - found by ourselves
+        [str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip().removeprefix("postgres (PostgreSQL) ").split(" ")[0]
 
 
@@ -211,7 +239,9 @@ def _postgis_control(folder: Path) -> Path | None:
         folder.parent / "share" / "postgresql" / "extension",
         folder.parent / "share" / "extension",
     ]
-    return next((place / "postgis.control" for place in places if (place / "postgis.control").is_file()), None)
+    return next(
+        (place / "postgis.control" for place in places if (place / "postgis.control").is_file()), None
+    )
 
 
 def cluster(settings: Settings) -> Iterator[Finding]:
@@ -225,7 +255,9 @@ def cluster(settings: Settings) -> Iterator[Finding]:
         yield Finding("cluster", "note", title, "尚未创建 (not made yet)", "shuitu start")
         return
     except PermissionError:
-        yield Finding("cluster", "problem", title, f"{private.folder} 属于其他用户 (belongs to another user)", "")
+        yield Finding(
+            "cluster", "problem", title, f"{private.folder} 属于其他用户 (belongs to another user)", ""
+        )
         return
     try:
         present = _version(find_binaries())
