@@ -19,6 +19,7 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.errors import ShuituError
 from app.imports import cli as imports_cli
+from app.screening import cli as screening_cli
 from app.settings import Settings
 
 app = typer.Typer(
@@ -139,6 +140,8 @@ app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
 operate.add_commands(app)
 app.command("import")(imports_cli.command(wired, actor_named))
+app.command("detect")(screening_cli.detect_command(wired, actor_named))
+app.add_typer(screening_cli.evaluate_commands(), name="evaluate")
 
 
 @app.command()

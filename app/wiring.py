@@ -15,8 +15,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 import app.access.routes
+import app.changes.routes
+import app.imagery.routes
 import app.imports.routes
 import app.maps.routes
+import app.regions.routes
+import app.registry.routes
+import app.screening.routes
+import app.search.routes
 from app import jobs
 from app.access.service import Identifier
 from app.actor import Actor
@@ -75,7 +81,17 @@ def import_kinds() -> dict[str, ImportKind]:
 
 def routers() -> list[APIRouter]:
     """Every feature's routes, in the order in which they are matched."""
-    return [app.access.routes.router, app.maps.routes.router, app.imports.routes.router]
+    return [
+        app.access.routes.router,
+        app.maps.routes.router,
+        app.search.routes.router,
+        app.regions.routes.router,
+        app.registry.routes.router,
+        app.imports.routes.router,
+        app.imagery.routes.router,
+        app.screening.routes.router,
+        app.changes.routes.router,
+    ]
 
 
 def publish_counties(connection: psycopg.Connection[Any], layer: str, counties: Iterable[int] | None) -> None:

@@ -11,6 +11,7 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.errors import ShuituError
 from app.imports import service as imports
+from app.screening import service as screening
 from app.settings import Settings
 
 log = logging.get(__name__)
@@ -37,6 +38,15 @@ def tasks(services: Services) -> procrastinate.Blueprint:
             imports.run(services, services.parts["import_kinds"], UUID(import_id), actor)
         except ShuituError as error:
             log.info("import ended", import_id=import_id, problem=str(error))
+
+    @blueprint.task(name="run_detection", queue=jobs.QUEUE)
+    def run_detection(run_id: int) -> None:
+        with transaction(services.engine, system("find-run")) as session:
+            actor = screening.actor_of(session, run_id)
+        try:
+            screening.run(services, run_id, actor)
+        except ShuituError as error:
+            log.info("run ended", run_id=run_id, problem=str(error))
 
     return blueprint
 

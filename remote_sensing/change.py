@@ -29,18 +29,15 @@ class Aligned:
     def read(self, name: str, window: Window) -> Floats:
         """A band over a window of the later grid, NaN where the earlier scene has nothing."""
         band = self.scene.bands[name]
+        # Without a number for "no data" the warp adds an alpha band, and the last band is the mask.
+        marked = band.nodata is not None
+        extra = {"src_nodata": band.nodata, "nodata": band.nodata} if marked else {"add_alpha": True}
         with (
             rasterio.open(band.file) as source,
-            WarpedVRT(
-                source,
-                resampling=Resampling.bilinear,
-                src_nodata=band.nodata,
-                add_alpha=band.nodata is None,
-                **self._target,
-            ) as warped,
+            WarpedVRT(source, resampling=Resampling.bilinear, **extra, **self._target) as warped,
         ):
             raw = warped.read(band.index, window=window)
-            seen = warped.dataset_mask(window=window) > 0
+            seen = raw != band.nodata if marked else warped.read(warped.count, window=window) > 0
         values: Floats = raw.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
         values[~seen] = np.nan
         return values

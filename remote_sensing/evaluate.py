@@ -70,7 +70,7 @@ def mask_agreement(
     masks = {
         "shuitu": ours,
         fixed[0]: index > fixed[1],
-        "Otsu, whole scene": index > otsu,,
+        "Otsu, whole scene": index > otsu,
     }
     return [
         {"scene": scene.item_id, "kind": kind, "method": name, **vars(Agreement.of(mask[judged], truth))}

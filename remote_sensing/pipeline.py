@@ -33,7 +33,7 @@ class Options:
 
     kinds: tuple[str, ...] = KINDS
     min_water_m2: float = 1_000.0
-    min_field_m2: float = 2_500.0
+    min_field_m2: float = 4_000.0
     max_water_m2: float = 2e7
     """Larger water is a lake or river, which is no unregistered withdrawal by itself."""
     min_score: float = 0.15
@@ -130,7 +130,8 @@ class Masks:
         return water.strong_and_weak(self.water, index, bands, at)
 
     def _field_block(self, index: Floats, bands: Mapping[str, Floats]) -> tuple[Bools, Bools]:
-        return irrigation.strong_and_weak(bands, irrigation.background(bands))
+        found = irrigation.fields(bands, irrigation.background(bands))
+        return found, found
 
     def _by_block(
         self, index: Floats, bands: Mapping[str, Floats], decide: Callable[..., tuple[Bools, Bools]]

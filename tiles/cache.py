@@ -60,6 +60,17 @@ class Versions:
         self._counts: dict[str, int] = {}
         self._horizon: str | None = None
         self._task: asyncio.Task[None] | None = None
+        self._news = asyncio.Condition()
+        self.stopped = False
+
+    def all(self) -> dict[str, int]:
+        """The changes counted so far, by layer."""
+        return dict(self._counts)
+
+    async def changed_since(self, known: dict[str, int]) -> None:
+        """Return once the counts differ from these, or the process stops."""
+        async with self._news:
+            await self._news.wait_for(lambda: self.stopped or self._counts != known)
 
     def of(self, layer: str) -> int:
         """The version of a layer; every layer that regions or permits feed counts their changes too."""
@@ -81,13 +92,19 @@ class Versions:
                 "select layer, count(*) from map.change_log where xid >= %s::xid8 group by layer",
                 (self._horizon,),
             )
-            self._counts = {str(layer): int(count) for layer, count in await cursor.fetchall()}
+            counts = {str(layer): int(count) for layer, count in await cursor.fetchall()}
+        async with self._news:
+            self._counts = counts
+            self._news.notify_all()
 
     async def start(self) -> None:
         await self.refresh()
         self._task = asyncio.create_task(self._listen())
 
     async def stop(self) -> None:
+        async with self._news:
+            self.stopped = True
+            self._news.notify_all()
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -11,6 +11,7 @@ from PIL import Image
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import from_bounds
+
 from remote_sensing.scene import Scene
 
 SIZE = 256

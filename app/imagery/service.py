@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from remote_sensing.scene import Scene, SceneError, open_scenes
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.errors import InvalidInput, NotFound
+from remote_sensing.scene import Scene, SceneError, open_scenes
 
 
 def add_scenes(

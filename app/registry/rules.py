@@ -4,7 +4,6 @@ import re
 import unicodedata
 
 from stdnum.cn import uscc as stdnum_uscc
-from stdnum.exceptions import ValidationError
 
 from app.imports.values import BadValue
 
@@ -69,15 +68,14 @@ def credit_code(text: str) -> str:
             f"{text!r} 不是18位统一社会信用代码 (is no 18-character credit code)",
             "91321084MA1XXXXXXX",
         )
-    try:
-        stdnum_uscc.validate(code)
-    except ValidationError:
-        expected = stdnum_uscc.calc_check_digit(code[:-1])
+    # Not stdnum's own validate: it wants a digit first, which would refuse village collectives (N2…).
+    expected = stdnum_uscc.calc_check_digit(code[:-1])
+    if code[-1] != expected:
         raise BadValue(
             "credit_code_check",
             f"{text!r} 校验码应为 {expected} (the check character should be {expected})",
             code[:-1] + expected,
-        ) from None
+        )
     if organisation_check(code[8:16]) != code[16]:
         raise BadValue(
             "credit_code_check",

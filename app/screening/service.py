@@ -11,8 +11,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from remote_sensing.pipeline import Candidate, Detection, Options, detect
-from remote_sensing.scene import SceneError
 from shapely.geometry import shape
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -27,6 +25,8 @@ from app.logging import get
 from app.regions import locate
 from app.screening import queries, rules
 from app.screening.schemas import Decision
+from remote_sensing.pipeline import Candidate, Detection, Options, detect
+from remote_sensing.scene import SceneError
 
 log = get(__name__)
 Progress = Callable[[float, str], None]
@@ -272,7 +272,26 @@ def store(
     return counts
 
 
-COLUMNS = ["run_id", "kind", "category", "score", "area_m2", "volume_m3", "volume_lo_m3", "volume_hi_m3", "acquired_at", "nearest_intake_id", "nearest_intake_m", "nearest_permitted_id", "nearest_permitted_m", "evidence", "reasons", "chip_before", "chip_after", "generated"]
+COLUMNS = [
+    "run_id",
+    "kind",
+    "category",
+    "score",
+    "area_m2",
+    "volume_m3",
+    "volume_lo_m3",
+    "volume_hi_m3",
+    "acquired_at",
+    "nearest_intake_id",
+    "nearest_intake_m",
+    "nearest_permitted_id",
+    "nearest_permitted_m",
+    "evidence",
+    "reasons",
+    "chip_before",
+    "chip_after",
+    "generated",
+]
 CAST = {"evidence": "cast(:evidence as jsonb)", "reasons": "cast(:reasons as jsonb)"}
 SHAPE = "st_multi(st_geomfromtext(:wkt, 4490))"
 INSERT = f"""

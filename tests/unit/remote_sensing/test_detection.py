@@ -145,6 +145,7 @@ def test_missing_bands_are_named_and_can_be_given(tmp_path: Path) -> None:
         open_scenes(path, bands={"green": "9"})
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_picture_without_a_place_is_refused(tmp_path: Path) -> None:
     with rasterio.open(
         tmp_path / "p.tif", "w", driver="GTiff", width=4, height=4, count=3, dtype="uint8"
