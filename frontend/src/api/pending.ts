@@ -1,0 +1,65 @@
+/** Shapes of answers that the OpenAPI document leaves open or does not name yet. */
+
+export interface Text {
+	zh: string;
+	en: string;
+}
+
+export interface FieldValue {
+	value: string | number | boolean;
+	title: Text;
+}
+
+export interface Field {
+	name: string;
+	type: "string" | "integer" | "number" | "boolean" | "date" | "datetime";
+	title: Text;
+	unit?: string;
+	values?: FieldValue[];
+	tile: boolean;
+	filter: boolean;
+	description?: Text;
+}
+
+export interface LegendEntry {
+	value?: string | number | boolean;
+	upto?: number;
+	below?: number;
+	title: Text;
+	colour?: string;
+	hollow?: boolean;
+	shape?: "circle" | "triangle" | "diamond" | "square";
+	radius?: number;
+}
+
+export interface LegendGroup {
+	field: string | null;
+	kind: "colour" | "shape" | "size";
+	title?: Text;
+	outline?: boolean;
+	entries: LegendEntry[];
+}
+
+export interface Layer {
+	id: string;
+	title: Text;
+	description: Text;
+	kind: "point" | "line" | "polygon";
+	basemap: boolean;
+	order: number;
+	visible: boolean;
+	minzoom: number;
+	maxzoom: number;
+	cells: boolean;
+	fields: Field[];
+	legend: LegendGroup[];
+	tilejson: string;
+	features: string;
+}
+
+export type Bounds = [number, number, number, number];
+
+export interface Catalog {
+	layers: Layer[];
+	map: { bounds: Bounds; review_number: string | null; tianditu_key: string | null; demo: boolean };
+}

@@ -1,0 +1,50 @@
+/** What the page asks of the server, each answer kept under one key. */
+
+import { useQuery } from "@tanstack/vue-query";
+import type { StyleSpecification } from "maplibre-gl";
+import { computed } from "vue";
+import { lang } from "@/i18n";
+import { theme } from "@/state/theme";
+import { api, body, json } from "./client";
+import type { Catalog } from "./pending";
+
+export const useSession = () =>
+	useQuery({ queryKey: ["session"], queryFn: () => body(api.GET("/api/session")), staleTime: 60_000 });
+
+/** The account that asks, as part of every key whose answer depends on it. */
+export function useAccount() {
+	const session = useSession();
+	return computed(() => session.data.value?.username);
+}
+
+export function useCatalog() {
+	const account = useAccount();
+	return useQuery({
+		queryKey: computed(() => ["catalog", account.value]),
+		queryFn: () => json<Catalog>("/api/catalog"),
+		enabled: computed(() => account.value !== undefined),
+		staleTime: 300_000,
+	});
+}
+
+export function useStyle() {
+	const account = useAccount();
+	return useQuery({
+		queryKey: computed(() => ["style", account.value, theme.value, lang.value]),
+		queryFn: () => json<StyleSpecification>(`/styles/${theme.value}.json?lang=${lang.value}`),
+		enabled: computed(() => account.value !== undefined),
+		staleTime: 300_000,
+		placeholderData: (previous: StyleSpecification | undefined) => previous,
+	});
+}
+
+/** May the present account do this? */
+export function useMay(permission: string) {
+	const session = useSession();
+	return computed(() => session.data.value?.permissions.includes(permission) ?? false);
+}
+
+export function useOfficer() {
+	const session = useSession();
+	return computed(() => session.data.value?.audience === "officer");
+}

@@ -1,0 +1,19 @@
+import { QueryClient, VueQueryPlugin } from "@tanstack/vue-query";
+import { createApp } from "vue";
+import App from "./App.vue";
+import { Problem } from "./api/problem";
+import { i18n } from "./i18n";
+import { router } from "./router";
+import "./styles/base.css";
+
+const queries = new QueryClient({
+	defaultOptions: {
+		queries: {
+			refetchOnWindowFocus: false,
+			// What the server refused stays refused; a lost connection may come back.
+			retry: (failures, error) => !(error instanceof Problem && error.status < 500) && failures < 2,
+		},
+	},
+});
+
+createApp(App).use(router).use(i18n).use(VueQueryPlugin, { queryClient: queries }).mount("#app");

@@ -1,0 +1,118 @@
+/** The style that MapLibre draws: the server's style with this reader's switches, selection and imagery.
+ *
+ * A pure function of the state, so that a change of theme or language loses nothing. Data is drawn as the
+ * server says; only the selection's ring is added here.
+ */
+
+import type { FilterSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
+import type { Selection } from "@/state/view";
+
+export interface Overlay {
+	scene: number;
+	bounds: [number, number, number, number];
+	rendering: string;
+}
+
+export interface Switches {
+	/** Ids of the catalogue layers that are on; those of the base map are always on. */
+	on: ReadonlySet<string>;
+	switchable: ReadonlySet<string>;
+	selection: Selection | null;
+	/** Colour of the selection's ring. */
+	accent: string;
+	overlay: Overlay | null;
+	/** Tile addresses with the newest version, by source. */
+	tiles: ReadonlyMap<string, string[]>;
+}
+
+type Part = "label" | "cells" | undefined;
+
+export interface Tagged {
+	layer: string | undefined;
+	part: Part;
+}
+
+/** Which catalogue layer a style layer belongs to, by the server's metadata. */
+export function tag(layer: LayerSpecification): Tagged {
+	const metadata = (layer.metadata ?? {}) as Record<string, unknown>;
+	return { layer: metadata["shuitu:layer"] as string | undefined, part: metadata["shuitu:part"] as Part };
+}
+
+/** Ids of the style layers that draw features of a catalogue layer: without labels, numbers on cells last. */
+export function drawn(style: StyleSpecification, layer: string): string[] {
+	return style.layers
+		.filter((part) => {
+			const found = tag(part);
+			return (
+				found.layer === layer && found.part !== "label" && !(found.part === "cells" && part.type === "symbol")
+			);
+		})
+		.map((part) => part.id);
+}
+
+function ring(selection: Selection, kind: string, accent: string): LayerSpecification {
+	const common = {
+		id: "selection",
+		source: selection.layer,
+		"source-layer": selection.layer,
+		filter: ["all", ["==", ["id"], selection.id], ["!", ["has", "cell"]]] as FilterSpecification,
+	};
+	if (kind === "point") {
+		return {
+			...common,
+			type: "circle",
+			paint: {
+				"circle-radius": 14,
+				"circle-color": accent,
+				"circle-opacity": 0.12,
+				"circle-stroke-color": accent,
+				"circle-stroke-width": 3,
+			},
+		};
+	}
+	return {
+		...common,
+		type: "line",
+		layout: { "line-join": "round" },
+		paint: { "line-color": accent, "line-width": 4, "line-opacity": 0.9 },
+	};
+}
+
+export function compose(
+	server: StyleSpecification,
+	kinds: ReadonlyMap<string, string>,
+	s: Switches,
+): StyleSpecification {
+	const sources = { ...server.sources };
+	for (const [id, tiles] of s.tiles) {
+		const source = sources[id];
+		if (source?.type === "vector") sources[id] = { ...source, tiles };
+	}
+	let layers: LayerSpecification[] = server.layers.map((layer) => {
+		const of = tag(layer).layer;
+		if (of === undefined || !s.switchable.has(of)) return layer;
+		const visibility = s.on.has(of) ? "visible" : "none";
+		return { ...layer, layout: { ...layer.layout, visibility } } as LayerSpecification;
+	});
+	if (s.overlay) {
+		sources.imagery = {
+			type: "raster",
+			tiles: [`${location.origin}/imagery/${s.overlay.scene}/{z}/{x}/{y}.png?render=${s.overlay.rendering}`],
+			tileSize: 256,
+			bounds: s.overlay.bounds,
+		};
+		// Above the base map, below everything of the register.
+		const first = layers.findIndex((layer) => s.switchable.has(tag(layer).layer ?? ""));
+		const at = first < 0 ? layers.length : first;
+		layers = [
+			...layers.slice(0, at),
+			{ id: "imagery", type: "raster", source: "imagery" },
+			...layers.slice(at),
+		];
+	}
+	const { selection } = s;
+	if (selection && sources[selection.layer] && s.on.has(selection.layer)) {
+		layers.push(ring(selection, kinds.get(selection.layer) ?? "polygon", s.accent));
+	}
+	return { ...server, sources, layers };
+}

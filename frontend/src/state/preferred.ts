@@ -1,0 +1,14 @@
+import { type Ref, ref } from "vue";
+
+function media(query: string): Ref<boolean> {
+	const list = matchMedia(query);
+	const found = ref(list.matches);
+	list.addEventListener("change", (event) => {
+		found.value = event.matches;
+	});
+	return found;
+}
+
+export const usePreferredDark = (): Ref<boolean> => media("(prefers-color-scheme: dark)");
+export const useNarrow = (): Ref<boolean> => media("(max-width: 700px)");
+export const useReducedMotion = (): Ref<boolean> => media("(prefers-reduced-motion: reduce)");

@@ -1,0 +1,120 @@
+/** What is on screen, as the address says it: reload and back return the same view. */
+
+import { reactive } from "vue";
+import type { LocationQuery, Router } from "vue-router";
+import type { Lang } from "@/lib/format";
+
+export type Theme = "light" | "dark";
+
+export interface Camera {
+	zoom: number;
+	lat: number;
+	lon: number;
+}
+
+export interface Selection {
+	layer: string;
+	id: number;
+}
+
+export interface View {
+	camera: Camera | null;
+	/** Switched-on layers; null: as the catalogue opens. */
+	layers: string[] | null;
+	selection: Selection | null;
+	region: string | null;
+	/** Scene whose picture lies under the data. */
+	scene: number | null;
+	theme: Theme | null;
+	lang: Lang | null;
+}
+
+const text = (value: unknown): string | null => (typeof value === "string" && value ? value : null);
+
+function camera(value: unknown): Camera | null {
+	const parts = (text(value) ?? "").split("/").map(Number);
+	const [zoom, lat, lon] = parts;
+	if (parts.length !== 3 || zoom === undefined || lat === undefined || lon === undefined) return null;
+	const good = zoom >= 0 && zoom <= 24 && Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
+	return good ? { zoom, lat, lon } : null;
+}
+
+function selection(value: unknown): Selection | null {
+	const match = /^([a-z_]+):(\d+)$/.exec(text(value) ?? "");
+	return match?.[1] ? { layer: match[1], id: Number(match[2]) } : null;
+}
+
+function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | null {
+	return allowed.find((item) => item === value) ?? null;
+}
+
+/** The view of a query. What is malformed counts as absent. */
+export function parse(query: LocationQuery): View {
+	const layers = query.layers;
+	const scene = Number(text(query.scene) ?? Number.NaN);
+	return {
+		camera: camera(query.at),
+		layers: typeof layers === "string" ? layers.split(",").filter((id) => /^[a-z_]+$/.test(id)) : null,
+		selection: selection(query.sel),
+		region: /^\d{2,12}$/.test(text(query.region) ?? "") ? text(query.region) : null,
+		scene: Number.isInteger(scene) ? scene : null,
+		theme: oneOf(query.theme, ["light", "dark"] as const),
+		lang: oneOf(query.lang, ["zh", "en"] as const),
+	};
+}
+
+/** The query of a view; the inverse of `parse`. */
+export function format(view: View): Record<string, string> {
+	const query: Record<string, string> = {};
+	const { camera: at } = view;
+	if (at) query.at = `${at.zoom.toFixed(2)}/${at.lat.toFixed(5)}/${at.lon.toFixed(5)}`;
+	if (view.layers) query.layers = view.layers.join(",");
+	if (view.selection) query.sel = `${view.selection.layer}:${view.selection.id}`;
+	if (view.region) query.region = view.region;
+	if (view.scene !== null) query.scene = String(view.scene);
+	if (view.theme) query.theme = view.theme;
+	if (view.lang) query.lang = view.lang;
+	return query;
+}
+
+const KEYS = ["at", "layers", "sel", "region", "scene", "theme", "lang"];
+
+/** The one view of this page. Read it anywhere; change it by `go` or `note` only. */
+export const view = reactive<View>(parse({}));
+
+let router: Router | undefined;
+let pending: "push" | "replace" | null = null;
+
+function flush(): void {
+	if (!router || !pending) return;
+	const mode = pending;
+	pending = null;
+	const kept = Object.fromEntries(
+		Object.entries(router.currentRoute.value.query).filter(([key]) => !KEYS.includes(key)),
+	);
+	const target = { path: router.currentRoute.value.path, query: { ...kept, ...format(view) } };
+	void (mode === "push" ? router.push(target) : router.replace(target));
+}
+
+function change(patch: Partial<View>, mode: "push" | "replace"): void {
+	Object.assign(view, patch);
+	if (!pending) queueMicrotask(flush);
+	pending = pending === "push" ? "push" : mode;
+}
+
+/** A step that "back" takes back: a selection, a region, a place. */
+export const go = (patch: Partial<View>): void => change(patch, "push");
+
+/** A change that makes no step of history: the camera, a switch. */
+export const note = (patch: Partial<View>): void => change(patch, "replace");
+
+/** Bind the view to the router: the address is read on every navigation, and kept on changes of place. */
+export function bind(to: Router): void {
+	router = to;
+	to.afterEach((route) => {
+		if (!pending) Object.assign(view, parse(route.query));
+	});
+}
+
+/** The present query for a link to another place of the application. */
+export const carried = (): Record<string, string> => format({ ...view, selection: null });
