@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from app import __version__, logging, operate, wiring
 from app.access import cli as access_cli
@@ -61,25 +60,9 @@ def serve(
     for name, value in (("PORT", port), ("HOST", host), ("PROCESSES", processes)):
         if value is not None:
             os.environ[f"SHUITU_{name}"] = str(value)
-    settings = Settings()
-    metrics = settings.data_dir / "metrics"
-    metrics.mkdir(parents=True, exist_ok=True)
-    for old in metrics.glob("*.db"):
-        old.unlink()
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-    start_database(settings)
-    uvicorn.run(
-        "app.main:create",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.processes,
-        log_config=None,
-        access_log=False,
-        proxy_headers=True,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    from app import serve as web
+
+    web.run(Settings())
 
 
 def start_database(settings: Settings) -> None:

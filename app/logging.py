@@ -38,6 +38,9 @@ def configure(log_format: str, level: str) -> None:
     root.setLevel(level.upper())
     # Access lines are written by our own middleware, with the request id.
     logging.getLogger("uvicorn.access").disabled = True
+    if level != "debug":
+        # Three lines for each standing task, each minute.
+        logging.getLogger("procrastinate").setLevel("WARNING")
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -1,6 +1,7 @@
 """Commands that bring the service up and down: `shuitu start`, `stop`, `demo`, `doctor`."""
 
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -159,6 +160,7 @@ def _tell_accounts(accounts: Sequence[Any]) -> None:
 def _prepare(settings: Settings) -> Dsns:
     """The database up and at the present schema."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("alembic").setLevel("WARNING")
     with console.status("启动数据库 · starting the database"):
         if not settings.database_url:
             EmbeddedCluster(settings.data_dir).start()

@@ -37,9 +37,10 @@ DATABASE_EVERY_S = 10
 LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 60.0
 PR_SET_PDEATHSIG = 1
+# -P: a folder named app where the command is typed is not ours.
 CHILDREN: dict[str, tuple[str, ...]] = {
-    "web": ("-m", "app.cli", "serve"),
-    "worker": ("-m", "app.cli", "worker"),
+    "web": ("-P", "-m", "app.serve"),
+    "worker": ("-P", "-m", "app.worker"),
 }
 
 
@@ -156,7 +157,7 @@ def detach(settings: Settings) -> State:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.supervise"],
+            [sys.executable, "-P", "-m", "app.supervise"],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
