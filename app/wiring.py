@@ -19,25 +19,26 @@ import app.changes.routes
 import app.imagery.routes
 import app.imports.routes
 import app.maps.routes
+import app.ogc.routes
 import app.regions.routes
 import app.registry.routes
 import app.screening.routes
 import app.search.routes
 from app import jobs
 from app.access.service import Identifier
-from app.actor import Actor
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns, as_role, engine, external
 from app.deps import Services, base_url, credentials_of
 from app.errors import NotSignedIn
 from app.imports.kind import ImportKind
 from app.indicators import import_kind as indicator_import
+from app.ogc.viewer import viewer_of
 from app.regions import import_kind as region_import
 from app.registry import intake_import, permit_import
 from app.settings import Settings
 from layers import catalog
 from tiles import publish
-from tiles.address import PUBLIC, Viewer
+from tiles.address import Viewer
 from tiles.cache import Versions
 from tiles.server import NotSignedInError, TileServer
 
@@ -91,6 +92,7 @@ def routers() -> list[APIRouter]:
         app.imagery.routes.router,
         app.screening.routes.router,
         app.changes.routes.router,
+        app.ogc.routes.router,
     ]
 
 
@@ -100,14 +102,6 @@ def publish_counties(connection: psycopg.Connection[Any], layer: str, counties: 
         publish.rebuild_shapes(connection)
     elif (declared := catalog.load()[layer]).points is not None and counties != ():
         publish.rebuild(connection, declared, None if counties is None else sorted(set(counties)))
-
-
-def viewer_of(actor: Actor) -> Viewer:
-    """The actor as far as tiles care. The public sees the public form of the whole nation."""
-    if actor.audience == "public":
-        return PUBLIC
-    j = actor.jurisdiction
-    return Viewer("officer", j.lo, j.hi, j.basin)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ create or replace view map.hydro_lines as select id, name, rank, geom from shuit
 
 create or replace view map.intakes_public as
   with snapped as (
-    select p.id, p.county_code, p.source_type, p.permit_state, p.status,
+    select p.key, p.id, p.county_code, p.source_type, p.permit_state, p.status,
            ((p.x >> map.public_bits()) << map.public_bits()) + (1 << map.public_bits()) / 2 as x,
            ((p.y >> map.public_bits()) << map.public_bits()) + (1 << map.public_bits()) / 2 as y
     from map.intake_points p
@@ -16,7 +16,8 @@ create or replace view map.intakes_public as
          county_code,
          st_setsrid(st_makepoint(x / 2147483648.0::float8 * 360 - 180,
                                  degrees(atan(sinh(pi() * (1 - 2 * y / 2147483648.0::float8))))), 4490)
-           ::geometry(Point, 4490) as geom
+           ::geometry(Point, 4490) as geom,
+         key  -- of the true position: finds what a box may hold, is never shown
   from snapped;
 
 -- Which layers changed, for the tile cache; the facts themselves stay where they are.

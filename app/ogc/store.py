@@ -1,0 +1,175 @@
+"""Collections and items out of PostGIS, as the map reader in the viewer's scope."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from app.ogc import query
+from app.ogc.parameters import ItemsQuery
+from app.ogc.query import Statement
+from layers.derive.columns import quote
+from layers.model import Layer
+from tiles import source
+from tiles.address import Address, Viewer
+from tiles.keys import cell_range
+from tiles.postgis import Pool, enter_scope
+
+PAGE_BYTES = 16 * 2**20
+"""A page ends here at the latest: then it has fewer features than the limit, and a `next` link."""
+CHUNK = 200
+STATEMENT_TIMEOUT_S = 20
+EXTENT_KEPT_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Features as GeoJSON text, in the order of their ids."""
+
+    features: list[str]
+    last: int | None
+    """Id of the last feature, if more follow."""
+    matched: int | None
+    """How many features match in all, where that is cheap to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a collection covers, as this viewer sees it."""
+
+    box: tuple[float, float, float, float] | None
+    times: tuple[datetime, datetime] | None
+
+
+@dataclass
+class Store:
+    """Reads on the map pool. `version` tells how often a layer changed; `hidden_bits` what the public sees."""
+
+    pool: Pool
+    version: Callable[[str], int]
+    hidden_bits: int
+    _extents: dict[tuple[str, str], tuple[int, float, Extent]] = field(default_factory=dict)
+
+    async def page(self, layer: Layer, viewer: Viewer, asked: ItemsQuery) -> Page:
+        """Raises psycopg.OperationalError if the database cannot be reached or takes too long."""
+        statement = query.page(layer, viewer.audience, asked, self.hidden_bits)
+        async with self.pool.connection() as connection, connection.transaction():
+            await _enter(connection, viewer)
+            rows, cut = await _rows(connection, statement, small=layer.source.kind == "point")
+            more = cut or len(rows) > asked.limit
+            rows = rows[: asked.limit]
+            matched = None
+            if asked.after is None:
+                matched = asked.offset + len(rows) if not more and (rows or not asked.offset) else None
+                if matched is None:
+                    matched = await self._count(connection, layer, viewer, asked)
+        return Page([feature for _, feature in rows], rows[-1][0] if more else None, matched)
+
+    async def _count(
+        self, connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer, asked: ItemsQuery
+    ) -> int | None:
+        """All points of a big layer from its cells; else counted, if it is not too many."""
+        if layer.points is not None and asked.boxes is None and not asked.filters:
+            whole = source.count_in(layer, Address(0, 0, 0))
+            cursor = await connection.execute(whole.sql.encode(), whole.values)
+            row = await cursor.fetchone()
+            return int(row[0]) if row else None
+        statement = query.count(layer, viewer.audience, asked, self.hidden_bits)
+        cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
+        row = await cursor.fetchone()
+        return int(row[0]) if row and row[0] <= query.COUNT_LIMIT else None
+
+    async def feature(self, layer: Layer, viewer: Viewer, identifier: int) -> str | None:
+        """The feature as GeoJSON text; None if there is none that this viewer may see."""
+        statement = query.one(layer, viewer.audience, identifier)
+        async with self.pool.connection() as connection, connection.transaction():
+            await _enter(connection, viewer)
+            cursor = await connection.execute(statement.sql.encode(), statement.values)
+            row = await cursor.fetchone()
+        return str(row[1]) if row else None
+
+    async def extent(self, layer: Layer, viewer: Viewer) -> Extent:
+        """Kept until the layer changes, ten minutes at most."""
+        key, version = (layer.id, viewer.key), self.version(layer.id)
+        kept = self._extents.get(key)
+        if kept and kept[0] == version and time.monotonic() - kept[1] < EXTENT_KEPT_S:
+            return kept[2]
+        async with self.pool.connection() as connection, connection.transaction():
+            await _enter(connection, viewer)
+            found = await _extent(connection, layer, viewer)
+        if len(self._extents) > 5_000:
+            self._extents.clear()
+        self._extents[key] = (version, time.monotonic(), found)
+        return found
+
+
+async def _enter(connection: psycopg.AsyncConnection[Any], viewer: Viewer) -> None:
+    await enter_scope(connection, viewer)
+    await connection.execute(f"set local statement_timeout = '{STATEMENT_TIMEOUT_S}s'".encode())
+
+
+async def _rows(
+    connection: psycopg.AsyncConnection[Any], statement: Statement, *, small: bool
+) -> tuple[list[tuple[int, str]], bool]:
+    """The rows, and whether they were cut because a page would grow too big.
+
+    The plan depends on the box, so nothing is prepared. Points are small: they come in one go.
+    """
+    if small:
+        cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
+        return await cursor.fetchall(), False
+    rows: list[tuple[int, str]] = []
+    size = 0
+    async with connection.cursor("page") as cursor:
+        await cursor.execute(statement.sql.encode(), statement.values)
+        while chunk := await cursor.fetchmany(CHUNK):
+            for row in chunk:
+                rows.append(row)
+                size += len(row[1])
+                if size > PAGE_BYTES:
+                    return rows, True
+    return rows, False
+
+
+async def _extent(connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer) -> Extent:
+    if layer.points is not None:
+        return Extent(await _extent_of_cells(connection, layer), None)
+    statement = query.extent(layer, viewer.audience)
+    cursor = await connection.execute(statement.sql.encode(), statement.values)
+    row = await cursor.fetchone()
+    if row is None or row[0] is None:
+        return Extent(None, None)
+    west, south, east, north, first, last = row
+    return Extent((west, south, east, north), (first, last) if first is not None else None)
+
+
+async def _extent_of_cells(
+    connection: psycopg.AsyncConnection[Any], layer: Layer
+) -> tuple[float, float, float, float] | None:
+    """The bounds of the finest overview cells that hold something: at most 0.02° beyond the points."""
+    assert layer.points is not None  # noqa: S101 - asked of big point layers
+    depth = layer.points.cells_to_zoom + source.CELL_DEPTH
+    lo, hi = cell_range(Address(0, 0, 0), depth)
+    side = 1 << source.CELL_BITS - depth
+    cursor = await connection.execute(
+        f"select min(sx / n), max(sx / n), min(sy / n), max(sy / n) from {quote(layer.points.cells)} "
+        "where key >= %s and key < %s and n > 0".encode(),
+        (lo, hi),
+    )
+    row = await cursor.fetchone()
+    if row is None or row[0] is None:
+        return None
+    west, east, north, south = (
+        (int(value) // side + step) * side / (1 << source.CELL_BITS)
+        for value, step in zip(row, (0, 1, 0, 1), strict=True)
+    )
+    return west * 360 - 180, _latitude(south), east * 360 - 180, _latitude(north)
+
+
+def _latitude(y: float) -> float:
+    """Degrees of a position down the square of Web Mercator, from 0 to 1."""
+    return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y))))
