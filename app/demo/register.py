@@ -51,6 +51,8 @@ class Permit:
     town: str
     seasons: tuple[tuple[str, float], ...] = ()
     """Limits by part of the year: period and part of the annual volume."""
+    fixed: bool = False
+    """No error is planted in it: the demo's scenes count on it."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Intake:
     permits: tuple[str, ...]
     without: str = ""
     """无证 for one that lacks its permit, or the ground on which none is needed."""
+    fixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -324,8 +327,8 @@ def _without_permit(random: Rng, county: _County) -> list[Intake]:
     common = ("factory well", "ditch", "fishery", "pumping", "shop well")
     wanted = [(by_name[common[i % len(common)]], "无证", (0.1, 0.85)) for i in range(UNPERMITTED)]
     for index in range(EXEMPT):
-        why, profile, ranks = profiles.EXEMPT[index % len(profiles.EXEMPT)]
-        wanted.append((by_name[profile], why, ranks))
+        why, name, ranks = profiles.EXEMPT[index % len(profiles.EXEMPT)]
+        wanted.append((by_name[name], why, ranks))
     wanted += [(profiles.RECLAIMED, profiles.EXEMPT_RECLAIMED, (0.9, 0.95))] * RECLAIMED_WORKS
     made = []
     for profile, why, ranks in wanted:
