@@ -111,6 +111,8 @@ class Interpreter:
         typed: dict[str, Any] = {}
         for spec in self.kind.fields:
             typed[spec.name] = self._typed(spec, texts, issues)
+        if "lon" in typed:
+            issues = [_swapped(issue, typed["lon"][issue.row_no - raw.first_row]) for issue in issues]
         geometry = raw.geometry
         if geometry is not None and not self.kind.polygons:
             self._fill_from_points(typed, geometry)
@@ -273,6 +275,25 @@ def _tried(parse: Callable[[str], tuple[Any, BadValue | None]], text: str) -> An
         return parse(text)
     except (BadValue, AngleError) as bad:
         return bad
+
+
+def _swapped(issue: Issue, lon: float | None) -> Issue:
+    """A latitude beyond 90° beside a longitude that could be one: east of 90°E that is how swapped ones look."""
+    if issue.field != "lat" or issue.reason != "angle_out_of_range" or lon is None or abs(lon) > 90:
+        return issue
+    try:
+        parse_angle(issue.value, 180.0)
+    except AngleError:
+        return issue
+    return Issue(
+        issue.row_no,
+        "reject",
+        "lon,lat",
+        f"{lon:g},{issue.value}",
+        "swapped_coordinates",
+        "经纬度颠倒 (longitude and latitude are swapped)",
+        "CGCS2000 度 (degrees)",
+    )
 
 
 def _coarse(text: str) -> BadValue | None:

@@ -114,6 +114,7 @@ FIELDS = (
     FieldSpec("industry_code", "行业代码", "industry code"),
     FieldSpec("off_stream", "是否河道外取水", "off-stream", "boolean", default=True, aliases=("河道外",)),
     FieldSpec("exempt", "无需办证", "exempt", "boolean", default=False),
+    FieldSpec("unpermitted", "有口无证", "without the permit it needs", "boolean", default=False),
     FieldSpec(
         "annual_volume_m3",
         "年取水量",
@@ -160,7 +161,9 @@ def check(chunk: Chunk, known: Any) -> list[Issue]:
         )
         for n in rows.index[rows["county_code"].isna()]
     ]
-    unread = {i.row_no for i in chunk.issues if i.field in ("lon", "lat") and i.severity == "reject"}
+    unread = {
+        i.row_no for i in chunk.issues if i.field in ("lon", "lat", "lon,lat") and i.severity == "reject"
+    }
     issues += import_checks.place(rows, counties, known, unread)
     issues += import_checks.volumes(rows, "annual_volume_m3", "daily_m3", "design_flow_m3s")
     rows["declared_datum"] = known.mapping.datum
@@ -178,7 +181,7 @@ insert into shuitu.intakes as i ({COLUMNS}, permit_state, import_id, source_row)
 select s.code, s.code_scheme, s.name, h.id, s.holder_name, s.county_code, s.basin_id, s.zone_code, s.town, s.place, s.source_type,
   s.water_body_type, s.water_body, s.aquifer_layer, s.well_status, s.abstraction_mode, s.works_type, s.purpose, s.industry_code,
   s.off_stream, coalesce(s.well_status, 'in_use'), s.annual_volume_m3, s.design_flow_m3s, s.well_depth_m, s.started_on, s.declared_datum,
-  st_setsrid(st_makepoint(s.lon, s.lat), 4490), s.attributes, case when s.exempt then 'exempt' else 'pending' end, s.import_id, s.row_no
+  st_setsrid(st_makepoint(s.lon, s.lat), 4490), s.attributes, case when s.exempt then 'exempt' when s.unpermitted then 'unpermitted' else 'pending' end, s.import_id, s.row_no
 from staging.intakes s {links.HOLDER_OF}
 where s.import_id = cast(:id as uuid)
 on conflict (code_scheme, code) do update set
