@@ -74,8 +74,11 @@ def write_intakes(table: Table, folder: Path, seed: int) -> Written:
         _geometries(table.rows, path, PROJECTED_CRS if way == "projected" else 4490)
     else:
         random = rng(seed, "spelling", table.county)
+        spelt: dict[tuple[float | None, float | None], tuple[str, str]] = {}
         for row in table.rows:
-            row.values["经度"], row.values["纬度"] = _position(row, way, random)
+            # One position one spelling: a row sent twice is sent the same twice.
+            here = row.as_typed or spelt.setdefault((row.lon, row.lat), _position(row, way, random))
+            row.values["经度"], row.values["纬度"] = here
         _plain(table.rows, path)
     return Written(path, table, {"datum": "GCJ-02"} if way == "gcj02" else {})
 
@@ -123,8 +126,6 @@ def _spell_dates(rows: Sequence[Row], heading: str, county: int) -> None:
 
 
 def _position(row: Row, way: str, random: Rng) -> tuple[str, str]:
-    if row.as_typed is not None:
-        return row.as_typed
     if row.lon is None or row.lat is None:
         return "", ""
     if way == "gcj02":

@@ -135,7 +135,8 @@ def _over_the_border(datum: str, wide: bool) -> Spoil:
 
     def spoil(row: Row, random: Rng, around: Around) -> tuple[str, str] | None:
         there = shifted(float(row.lon or 0), float(row.lat or 0), datum)
-        if shapely.contains_xy(around.shape, *there) or shapely.contains_xy(around.wide, *there) is wide:
+        near = bool(shapely.contains_xy(around.wide, *there))
+        if shapely.contains_xy(around.shape, *there) or near is wide:
             return None
         return _moved(row, *there)
 
