@@ -23,7 +23,7 @@ from pyproj import Transformer
 from app.demo.names import Rng, rng
 from app.demo.planted import dms
 from app.demo.sources import Boundaries
-from app.demo.tables import Row, Table
+from app.demo.tables import Planted, Row, Table
 
 CLOCK = "2026-01-01T00:00:00.000Z"
 ZIP_TIME = (2026, 1, 1, 0, 0, 0)
@@ -79,6 +79,7 @@ def write_intakes(table: Table, folder: Path, seed: int) -> Written:
             # One position one spelling: a row sent twice is sent the same twice.
             here = row.as_typed or spelt.setdefault((row.lon, row.lat), _position(row, way, random))
             row.values["经度"], row.values["纬度"] = here
+            _note_spelling(row, here, way)
         _plain(table.rows, path)
     return Written(path, table, {"datum": "GCJ-02"} if way == "gcj02" else {})
 
@@ -123,6 +124,14 @@ def _spell_dates(rows: Sequence[Row], heading: str, county: int) -> None:
         if len(parts) == 3:
             y, m, d = (int(part) for part in parts)
             row.values[heading] = form.format(y=y, m=m, d=d)
+
+
+def _note_spelling(row: Row, here: tuple[str, str], way: str) -> None:
+    """A position that is not plain degrees of CGCS2000 must come in right all the same: that is part of the truth."""
+    spelt = way == "gcj02" or not here[0].replace(".", "").isdigit()
+    if not row.planted and spelt:
+        error = "declared_gcj02" if way == "gcj02" else "spelt_angle"
+        row.planted.append(Planted(error, "accept", "lon,lat", "", ",".join(here), f"{row.lon},{row.lat}"))
 
 
 def _position(row: Row, way: str, random: Rng) -> tuple[str, str]:

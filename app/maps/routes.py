@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import text
 
+from app.actor import Jurisdiction
 from app.deps import CurrentActor, ServicesDep, Tx, base_url
 from layers import catalog
 from layers.derive.legend import panel
@@ -22,6 +23,10 @@ def get_catalog(actor: CurrentActor, services: ServicesDep, tx: Tx) -> dict[str,
     """The layers that this actor sees, with fields and legend, and where the map opens."""
     settings = services.settings
     j = actor.jurisdiction
+    demo = tx.execute(text("select to_regclass('shuitu.demo') is not null")).scalar()
+    if demo and (j.is_nation or j.lo >= j.hi):
+        # Of the demo's country only the pilot prefecture has a register: that is where it opens.
+        j = Jurisdiction.of_region(str(tx.execute(text("select region_code from shuitu.demo")).scalar_one()))
     row = tx.execute(
         text(
             "select st_xmin(e), st_ymin(e), st_xmax(e), st_ymax(e) from (select st_extent(geom) e from map.regions "
@@ -29,7 +34,6 @@ def get_catalog(actor: CurrentActor, services: ServicesDep, tx: Tx) -> dict[str,
         ),
         {"lo": j.lo, "hi": j.hi},
     ).one()
-    demo = tx.execute(text("select to_regclass('shuitu.demo') is not null")).scalar()
     return {
         "layers": [panel(layer, actor.audience) for layer in catalog.visible_to(actor.audience)],
         "map": {
