@@ -95,7 +95,10 @@ def fill(dsns: Dsns) -> None:
         run.executemany(
             "insert into shuitu.scenes (item_id, title, sensor, acquired_at, path, item, geom) "
             "values (%s, %s, 'S2', %s, 'none', '{}', st_geometryn(%s::geometry, 1))",
-            [(f"scene-{i}", f"影像{i}", when, polygon((119, 32, 120, 33))) for i, when in enumerate(ACQUIRED)],
+            [
+                (f"scene-{i}", f"影像{i}", when, polygon((119, 32, 120, 33)))
+                for i, when in enumerate(ACQUIRED)
+            ],
         )
         run.execute(
             "insert into shuitu.scenes (item_id, title, sensor, path, item, geom) "
@@ -113,7 +116,9 @@ def fill(dsns: Dsns) -> None:
                 ("YG-000002", 321084, ACQUIRED[1], polygon((119.6, 32.1, 119.61, 32.11))),
             ],
         )
-        run.execute("insert into shuitu.hydro_lines (name, geom) values ('京杭运河', 'SRID=4490;MULTILINESTRING((119.4 32, 119.4 33))')")
+        run.execute(
+            "insert into shuitu.hydro_lines (name, geom) values ('京杭运河', 'SRID=4490;MULTILINESTRING((119.4 32, 119.4 33))')"
+        )
         publish.rebuild(connection, catalog.load()["intakes"])
         publish.rebuild_shapes(connection)
 

@@ -215,6 +215,7 @@ def period(text: str) -> Period:
 
 
 def _edge(text: str, end: bool) -> datetime:
+    text = text[:-1] if DAY.fullmatch(text[:-1]) and text.endswith("T") else text  # so GDAL 3.6 writes a day
     if not DAY.fullmatch(text):
         return instant("datetime", text)
     day = _day("datetime", text)
