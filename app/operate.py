@@ -82,9 +82,9 @@ def demo(
     _require_empty_or_demo(settings, dsns)
     services = wiring.services(settings)
     with _progress() as report:
-        accounts = data.load(services, report) if hasattr(data, "load") else []
-        if hasattr(data, "load"):
-            _detect(services, report)
+        accounts = data.load(services, report)
+    with _progress() as report:
+        _detect(services, report)
     services.engine.dispose()
     if _tell_running(settings):
         _tell_accounts(accounts)
@@ -229,7 +229,7 @@ def _detect(services: Services, report: Report) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Report]:
-    """A bar on a terminal; elsewhere one line for each new step."""
+    """A bar on a terminal; elsewhere a line for each new step."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -249,20 +249,8 @@ def _progress() -> Iterator[Report]:
         yield line
         return
     with Progress(*columns, console=console) as bar:
-        task: Any = None
-        current = ""
-
-        def draw(share: float, step: str) -> None:
-            nonlocal task, current
-            if step != current:
-                if task is not None:
-                    bar.update(task, completed=1.0)
-                task, current = bar.add_task(step, total=1.0), step
-            bar.update(task, completed=share)
-
-        yield draw
-        if task is not None:
-            bar.update(task, completed=1.0)
+        task = bar.add_task("", total=1.0, visible=False)
+        yield lambda share, step: bar.update(task, completed=share, description=step, visible=True)
 
 
 def _remove(settings: Settings) -> None:
