@@ -13,6 +13,7 @@ from app.access import cli as access_cli
 from app.access import service as access
 from app.actor import Actor, system
 from app.db import migrate
+from app.db.dsns import dsns_of
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import transaction
 from app.deps import Services
@@ -88,7 +89,7 @@ def db_migrate() -> None:
     """Bring the database to the present schema. Example: shuitu db migrate"""
     settings = Settings()
     start_database(settings)
-    dsns = wiring.dsns_of(settings)
+    dsns = dsns_of(settings)
     migrate.upgrade(dsns, public_accuracy_bits=settings.public_accuracy_bits)
     print(json.dumps({"schema": migrate.current(dsns)}))
 

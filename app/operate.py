@@ -4,9 +4,9 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import psycopg
 import typer
@@ -22,28 +22,45 @@ from rich.progress import (
 from rich.table import Table
 from sqlalchemy import text
 
-from app import supervise, wiring
+from app import logging as logs
+from app import supervise
 from app.actor import system
 from app.db import migrate
+from app.db.dsns import dsns_of
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns, transaction
-from app.deps import Services
 from app.errors import Conflict
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.deps import Services
 
 console = Console(stderr=True)
 Report = Callable[[float, str], None]
 OURS = ("postgres", "uploads", "imagery", "archives", "cache", "demo", "screening", "metrics", "logs")
 """What the product keeps in its data folder; nothing else there is ever removed."""
+NAMES = ("start", "stop", "demo", "doctor")
+NATION = "select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)"
 SCHEMAS = ("map", "staging", "jobs", "shuitu")
 
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands on the command line."""
-    app.command()(start)
-    app.command()(stop)
-    app.command()(demo)
-    app.command()(doctor)
+    for command in (start, stop, demo, doctor):
+        app.command()(command)
+
+
+def alone() -> typer.Typer:
+    """A command line of these commands only."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.callback()
+    def _common() -> None:
+        settings = Settings()
+        logs.configure(settings.log_format, settings.log_level)
+
+    add_commands(app)
+    return app
 
 
 def start(
@@ -74,18 +91,13 @@ def demo(
     if remove:
         _remove(settings)
         return
-    from app import demo as data
-
     if not supervise.running(settings.data_dir):
         supervise.require_free_port(settings.host, settings.port)
     dsns = _prepare(settings)
-    _require_empty_or_demo(settings, dsns)
-    services = wiring.services(settings)
-    with _progress() as report:
-        accounts = data.load(services, report)
-    with _progress() as report:
-        _detect(services, report)
-    services.engine.dispose()
+    if not _is_whole(dsns):
+        _require_empty_or_demo(settings, dsns)
+        _load(settings)
+    accounts = _accounts(settings)
     if _tell_running(settings):
         _tell_accounts(accounts)
         return
@@ -148,12 +160,14 @@ def _tell_running(settings: Settings) -> bool:
     return True
 
 
-def _tell_accounts(accounts: Sequence[Any]) -> None:
+def _tell_accounts(accounts: Sequence[Mapping[str, str]]) -> None:
+    if not accounts:
+        return
     table = Table(title="示例账号 · demo log-ins", title_justify="left")
     for heading in ("账号 user", "密码 password", "角色 role", "辖区 jurisdiction"):
         table.add_column(heading, no_wrap=True)
     for account in accounts:
-        table.add_row(account.username, account.password, str(account.role), account.jurisdiction)
+        table.add_row(*(account[key] for key in ("username", "password", "role", "jurisdiction")))
     Console().print(table)
 
 
@@ -164,7 +178,7 @@ def _prepare(settings: Settings) -> Dsns:
     with console.status("启动数据库 · starting the database"):
         if not settings.database_url:
             EmbeddedCluster(settings.data_dir).start()
-    dsns = wiring.dsns_of(settings)
+    dsns = dsns_of(settings)
     with console.status("更新数据库结构 · migrating"):
         migrate.upgrade(dsns, public_accuracy_bits=settings.public_accuracy_bits)
     return dsns
@@ -188,9 +202,7 @@ def _holds_facts(dsns: Dsns) -> bool:
     with psycopg.connect(dsns.owner) as connection:
         if connection.execute("select to_regclass('shuitu.intakes')").fetchone() == (None,):
             return False
-        connection.execute(
-            "select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)"
-        )
+        connection.execute(NATION)
         return connection.execute(
             "select exists (select from shuitu.intakes) or exists (select from shuitu.permits) "
             "or exists (select from shuitu.users)"
@@ -207,7 +219,38 @@ def _require_empty_or_demo(settings: Settings, dsns: Dsns) -> None:
         )
 
 
-def _detect(services: Services, report: Report) -> None:
+def _is_whole(dsns: Dsns) -> bool:
+    """The demo is loaded and its detection done."""
+    if not _is_demo(dsns):
+        return False
+    with psycopg.connect(dsns.owner) as connection:
+        connection.execute(NATION)
+        return connection.execute(
+            "select exists (select from shuitu.detection_runs where state = 'done')"
+        ).fetchone() == (True,)
+
+
+def _load(settings: Settings) -> None:
+    # Imported here: a second start must not wait for what only the first one needs.
+    from app import demo as data
+    from app import wiring
+
+    services = wiring.services(settings)
+    with _progress() as report:
+        data.load(services, report)
+    with _progress() as report:
+        _detect(services, report)
+    services.engine.dispose()
+
+
+def _accounts(settings: Settings) -> list[dict[str, str]]:
+    """The log-ins that the loaded demo keeps in its folder; none if someone removed the list."""
+    file = settings.data_dir / "demo" / "accounts.json"
+    accounts: list[dict[str, str]] = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    return accounts
+
+
+def _detect(services: "Services", report: Report) -> None:
     """Compare the demo's scenes with its register, once; a run that was killed goes on."""
     from app.imagery import service as imagery
     from app.screening import service as screening
@@ -262,10 +305,10 @@ def _remove(settings: Settings) -> None:
     folder = settings.data_dir
     private = EmbeddedCluster(folder)
     if settings.database_url:
-        _drop_schemas(wiring.dsns_of(settings))
+        _drop_schemas(dsns_of(settings))
     elif (private.pgdata / "PG_VERSION").exists():
         private.start()
-        dsns = wiring.dsns_of(settings)
+        dsns = dsns_of(settings)
         if (
             _has_service_role(dsns)
             and not _is_demo(dsns)

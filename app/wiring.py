@@ -26,8 +26,9 @@ import app.screening.routes
 import app.search.routes
 from app import jobs
 from app.access.service import Identifier
-from app.db.embedded import EmbeddedCluster
-from app.db.engine import Dsns, as_role, engine, external
+from app.changes.ending import told_of_signals
+from app.db.dsns import dsns_of
+from app.db.engine import engine
 from app.deps import Services, base_url, credentials_of
 from app.errors import NotSignedIn
 from app.imports.kind import ImportKind
@@ -43,19 +44,6 @@ from tiles.cache import Versions
 from tiles.server import NotSignedInError, TileServer
 
 MAP_CONNECTIONS = 4  # a process; two cores serve no more at once
-
-
-def dsns_of(settings: Settings) -> Dsns:
-    """Connection strings: of the operator's database, or of the private cluster (which must run)."""
-    if settings.database_url:
-        return external(settings.database_url, settings.database_owner_url)
-    cluster = EmbeddedCluster(settings.data_dir)
-    return Dsns(
-        owner=as_role(cluster.dsn("shuitu_owner"), "shuitu_owner"),
-        service=as_role(cluster.dsn("shuitu_service"), "shuitu_service"),
-        map=as_role(cluster.dsn("shuitu_map"), "shuitu_map"),
-        admin=cluster.dsn("postgres"),
-    )
 
 
 def services(settings: Settings) -> Services:
@@ -116,7 +104,8 @@ class Parts:
         await self.tiles.pool.open()
         await self.tiles.versions.start()
         try:
-            yield
+            with told_of_signals(self.tiles.versions.stop):
+                yield
         finally:
             await self.tiles.versions.stop()
             await self.tiles.pool.close()

@@ -5,8 +5,9 @@ from typing import Any
 
 import psycopg
 
-from app import supervise, wiring
+from app import supervise
 from app.db import migrate
+from app.db.dsns import dsns_of
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns
 from app.doctor.finding import Finding
@@ -53,7 +54,7 @@ def checks(settings: Settings) -> Iterator[Finding]:
             "shuitu db start && shuitu doctor",
         )
         return
-    dsns = wiring.dsns_of(settings)
+    dsns = dsns_of(settings)
     assert dsns.admin is not None  # noqa: S101 - dsns_of always names one
     try:
         connection = psycopg.connect(dsns.admin, connect_timeout=10, autocommit=True)
