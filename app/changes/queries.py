@@ -4,6 +4,7 @@ Ids are given out before a transaction commits, so a lower id may appear after a
 transaction below the horizon is settled, and nothing will ever appear in it again.
 """
 
+import re
 from typing import Any
 
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import InvalidInput
 
+CURSOR = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
 PAGE = """
 select id, xid::text as xid, at, actor_name, layer, action, entity_id, county_code, facts from shuitu.changes
 where (xid, id) > (cast(:xid as xid8), :id) and xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -21,13 +23,13 @@ def cursor(after: str | None) -> tuple[int, int]:
     """Transaction and id of a cursor; the beginning without one. Raises InvalidInput."""
     if not after:
         return 0, 0
-    xid, _, number = after.partition(".")
-    if not (xid.isdigit() and number.isdigit()):
+    if not CURSOR.fullmatch(after):
         raise InvalidInput(
             f"after 应为此前返回的 next (is a `next` that was given before): {after!r}",
             field="after",
             value=after,
         )
+    xid, _, number = after.partition(".")
     return int(xid), int(number)
 
 

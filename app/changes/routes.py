@@ -12,6 +12,7 @@ from app.actor import Actor, Permission
 from app.changes import queries
 from app.changes.schemas import ChangePage
 from app.deps import CurrentActor, ServicesDep, Tx, require
+from layers import catalog
 from tiles.cache import Versions
 
 router = APIRouter(prefix="/api/changes", tags=["changes"])
@@ -31,28 +32,31 @@ def changes(
 
 @router.get("/stream", response_class=StreamingResponse)
 async def stream(request: Request, actor: CurrentActor, services: ServicesDep) -> StreamingResponse:
-    """Server-sent events. `change` names the layers whose tiles are new, and their versions; it tells no facts."""
+    """Server-sent events. `change` names the layers whose tiles are new, and their versions; it tells no facts,
+    and only of layers that this actor sees."""
     versions: Versions = services.parts["versions"]
+    layers = tuple(layer.id for layer in catalog.visible_to(actor.audience))
     return StreamingResponse(
-        _events(request, versions),
+        _events(request, versions, layers),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(request: Request, versions: Versions) -> AsyncIterator[bytes]:
-    known = versions.all()
+async def _events(request: Request, versions: Versions, layers: tuple[str, ...]) -> AsyncIterator[bytes]:
+    counted, known = versions.all(), {layer: versions.of(layer) for layer in layers}
     yield b"retry: 3000\n" + _event("hello", known)
     while not await request.is_disconnected():
         try:
-            await asyncio.wait_for(versions.changed_since(known), HEARTBEAT_S)
+            await asyncio.wait_for(versions.changed_since(counted), HEARTBEAT_S)
         except TimeoutError:
             yield b": \n\n"
             continue
         if versions.stopped:
             return
-        now = versions.all()
-        yield _event("change", {layer: count for layer, count in now.items() if known.get(layer) != count})
+        counted, now = versions.all(), {layer: versions.of(layer) for layer in layers}
+        if fresh := {layer: count for layer, count in now.items() if known[layer] != count}:
+            yield _event("change", fresh)
         known = now
 
 

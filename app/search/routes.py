@@ -34,7 +34,8 @@ def search(
                 )
             ]
         )
-    if not q.strip():
+    words = rules.words_of(q)
+    if not words:
         return Hits(items=[])
-    found = queries.find(tx, q, limit, officer=actor.audience == "officer")
+    found = queries.find(tx, words, limit, officer=actor.audience == "officer")
     return Hits(items=[Hit.model_validate(row) for row in found])

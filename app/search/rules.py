@@ -46,6 +46,11 @@ def _in_china(lon: float, lat: float) -> bool:
     return 73 <= lon <= 136 and 3 <= lat <= 54
 
 
+def words_of(text: str) -> str:
+    """The text without blanks at its ends, and without the NUL that PostgreSQL cannot hold."""
+    return text.replace("\x00", "").strip()
+
+
 def pattern(text: str) -> str:
     """An ILIKE pattern that finds the text anywhere."""
     return "%" + text.strip().translate(LIKE_SPECIALS) + "%"

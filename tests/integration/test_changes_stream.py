@@ -1,0 +1,90 @@
+"""The stream of changes as a client on the wire sees it: whom it tells what, and that it ends with the process."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.actor import system
+from app.changes import service as changes
+from app.db.engine import Dsns, engine, transaction
+from tests import served
+
+
+@pytest.fixture(scope="module")
+def stored(database: Dsns) -> tuple[Dsns, served.Accounts]:
+    served.fill(database)
+    return database, served.accounts(database)
+
+
+@pytest.fixture
+def process(
+    stored: tuple[Dsns, served.Accounts], tmp_path: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """One web process of its own, as in service, and its address."""
+    log = tmp_path / "log"
+    environment = os.environ | {"SHUITU_DATABASE_URL": str(stored[0].admin), "SHUITU_DATA_DIR": str(tmp_path)}
+    command = (
+        "import uvicorn; uvicorn.run('app.main:create', factory=True, port=0, timeout_graceful_shutdown=60)"
+    )
+    with log.open("wb") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-c", command], env=environment, stdout=output, stderr=output
+        )
+    try:
+        address = None
+        while address is None:
+            assert running.poll() is None, log.read_text()
+            time.sleep(0.1)
+            address = re.search(r"running on (http://[\d.:]+)", log.read_text())
+        yield running, address[1]
+    finally:
+        running.kill()
+        running.wait()
+
+
+def change(dsns: Dsns, layer: str) -> None:
+    service = engine(dsns.service)
+    with transaction(service, system("test")) as session:
+        changes.record(session, "test", layer, "update", 321002)
+    service.dispose()
+
+
+def test_each_hears_of_the_layers_it_sees(
+    stored: tuple[Dsns, served.Accounts], process: tuple[subprocess.Popen[bytes], str]
+) -> None:
+    dsns, keys = stored
+    address = f"{process[1]}/api/changes/stream"
+    headers = {"X-API-Key": keys.county}
+    with (
+        httpx.stream("GET", address, timeout=30) as public,
+        httpx.stream("GET", address, headers=headers, timeout=30) as officer,
+    ):
+        told_public, told_officer = public.iter_lines(), officer.iter_lines()
+        assert "candidates" not in next(line for line in told_public if line.startswith("data:"))
+        assert "candidates" in next(line for line in told_officer if line.startswith("data:"))
+        change(dsns, "candidates")
+        change(dsns, "intakes")
+        heard = next(line for line in told_public if line.startswith("data:") and "intakes" in line)
+        assert "candidates" not in heard
+        assert next(line for line in told_officer if line.startswith("data:") and "candidates" in line)
+
+
+def test_an_open_stream_does_not_keep_the_process_from_ending(
+    process: tuple[subprocess.Popen[bytes], str],
+) -> None:
+    running, address = process
+    with httpx.stream("GET", f"{address}/api/changes/stream", timeout=50) as answer:
+        lines = answer.iter_lines()
+        assert "event: hello" in [next(lines), next(lines), next(lines)]
+        running.send_signal(signal.SIGTERM)
+        assert not [line for line in lines if line.startswith("event: change")]
+    # The server would wait a minute for the stream; the test's patience is half of that.
+    assert running.wait(30) in (0, -signal.SIGTERM)
