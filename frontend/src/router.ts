@@ -2,10 +2,24 @@ import { createRouter, createWebHistory } from "vue-router";
 import LayerPanel from "./panels/LayerPanel.vue";
 import { bind } from "./state/view";
 
+declare module "vue-router" {
+	interface RouteMeta {
+		/** Message key of the panel's heading; none: the place is a sheet of its own. */
+		heading?: string;
+	}
+}
+
 export const router = createRouter({
 	history: createWebHistory(),
 	routes: [
-		{ path: "/", name: "map", component: LayerPanel },
+		{ path: "/", name: "map", component: LayerPanel, meta: { heading: "panel.layers" } },
+		{
+			path: "/candidates",
+			name: "candidates",
+			component: () => import("./desks/candidates/CandidatesDesk.vue"),
+			meta: { heading: "candidates.title" },
+		},
+		{ path: "/import", name: "import", component: () => import("./desks/imports/ImportDesk.vue") },
 		{ path: "/:rest(.*)*", redirect: "/" },
 	],
 });

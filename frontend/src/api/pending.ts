@@ -57,7 +57,8 @@ export interface Layer {
 	features: string;
 }
 
-export type Bounds = [number, number, number, number];
+/** West, south, east, north. */
+export type Bounds = readonly number[];
 
 export interface Catalog {
 	layers: Layer[];

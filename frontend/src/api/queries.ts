@@ -48,3 +48,37 @@ export function useOfficer() {
 	const session = useSession();
 	return computed(() => session.data.value?.audience === "officer");
 }
+
+export function useRegion(code: () => string | null) {
+	const account = useAccount();
+	return useQuery({
+		queryKey: computed(() => ["regions", account.value, code()]),
+		queryFn: () => body(api.GET("/api/regions/{code}", { params: { path: { code: Number(code()) } } })),
+		enabled: computed(() => account.value !== undefined && code() !== null),
+		staleTime: 60_000,
+	});
+}
+
+export function useRegionsBelow(parent: () => number | null, wanted: () => boolean = () => true) {
+	const account = useAccount();
+	return useQuery({
+		queryKey: computed(() => ["regions", account.value, "below", parent()]),
+		queryFn: () => {
+			const above = parent();
+			return body(api.GET("/api/regions", { params: { query: above === null ? {} : { parent: above } } }));
+		},
+		enabled: computed(() => account.value !== undefined && wanted()),
+		staleTime: 300_000,
+	});
+}
+
+export function useScenes() {
+	const officer = useOfficer();
+	const account = useAccount();
+	return useQuery({
+		queryKey: computed(() => ["scenes", account.value]),
+		queryFn: () => body(api.GET("/api/scenes")),
+		enabled: officer,
+		staleTime: 60_000,
+	});
+}

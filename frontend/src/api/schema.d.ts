@@ -116,6 +116,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description What the text may mean, the likeliest first.
+         */
+        get: operations["search_api_search_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/regions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Regions
+         * @description The regions right below `parent`; the provinces without it.
+         */
+        get: operations["regions_api_regions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/regions/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Region
+         * @description A region and its figures. The public sees what the public layers show: intakes by permit state.
+         */
+        get: operations["region_api_regions__code__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{intake_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Intake
+         * @description Everything known about an intake 取水口.
+         */
+        get: operations["intake_api_intakes__intake_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/permits/{permit_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Permit
+         * @description Everything known about a permit 取水许可.
+         */
+        get: operations["permit_api_permits__permit_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/import-kinds": {
         parameters: {
             query?: never;
@@ -280,6 +380,251 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/scenes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scenes
+         * @description The catalogue of scenes, the newest first.
+         */
+        get: operations["scenes_api_scenes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/imagery/{scene_id}/{z}/{x}/{y}.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tile
+         * @description A tile of a scene in natural or false colour; 204 where the scene has nothing.
+         */
+        get: operations["tile_imagery__scene_id___z___x___y__png_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Candidates
+         * @description Suspected unregistered withdrawals 疑似未登记取水, by score.
+         */
+        get: operations["candidates_api_candidates_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/{candidate_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Candidate
+         * @description One candidate with its evidence, reasons and decisions.
+         */
+        get: operations["candidate_api_candidates__candidate_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/{candidate_id}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide
+         * @description Confirm 属实, reject 不属实, or take a decision back.
+         */
+        post: operations["decide_api_candidates__candidate_id__decisions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/{candidate_id}/chips/{which}.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Chip
+         * @description The image patch of the candidate.
+         */
+        get: operations["chip_api_candidates__candidate_id__chips__which__png_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs
+         * @description Detection runs of one's jurisdiction, the newest first.
+         */
+        get: operations["runs_api_runs_get"];
+        put?: never;
+        /**
+         * Start
+         * @description Compare scenes with the register, in the background.
+         */
+        post: operations["start_api_runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run
+         * @description Where a run stands.
+         */
+        get: operations["run_api_runs__run_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Stop a run; it leaves no candidates.
+         */
+        post: operations["cancel_api_runs__run_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description The run's report, as a page.
+         */
+        get: operations["report_api_runs__run_id__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes
+         * @description What changed in one's jurisdiction since a cursor.
+         */
+        get: operations["changes_api_changes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream
+         * @description Server-sent events. `change` names the layers whose tiles are new, and their versions; it tells no facts,
+         *     and only of layers that this actor sees.
+         */
+        get: operations["stream_api_changes_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -372,6 +717,211 @@ export interface components {
              */
             mapping_name: string;
         };
+        /** CandidateFigures */
+        CandidateFigures: {
+            /**
+             * Suspected
+             * @default 0
+             */
+            suspected: number;
+            /**
+             * Confirmed
+             * @default 0
+             */
+            confirmed: number;
+            /**
+             * Rejected
+             * @default 0
+             */
+            rejected: number;
+        };
+        /** CandidateOut */
+        CandidateOut: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "water_body" | "irrigated_land";
+            /**
+             * Category
+             * @enum {string}
+             */
+            category: "no_intake" | "no_valid_permit" | "permit_too_small" | "new_since_last_date";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "suspected" | "confirmed" | "rejected";
+            /** Score */
+            score: number;
+            /** Area M2 */
+            area_m2: number;
+            /** Volume M3 */
+            volume_m3: number | null;
+            /** Volume Lo M3 */
+            volume_lo_m3: number | null;
+            /** Volume Hi M3 */
+            volume_hi_m3: number | null;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Acquired At */
+            acquired_at: string | null;
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Generated */
+            generated: boolean;
+            /** Has Before */
+            has_before: boolean;
+            /** Has After */
+            has_after: boolean;
+            /** Version */
+            version: number;
+            /** Run Id */
+            run_id: number;
+            /** Reasons */
+            reasons: components["schemas"]["Reason"][];
+            /** Evidence */
+            evidence: {
+                [key: string]: unknown;
+            };
+            nearest_intake: components["schemas"]["NearIntake"] | null;
+            nearest_permitted: components["schemas"]["NearIntake"] | null;
+            /** Geometry */
+            geometry: {
+                [key: string]: unknown;
+            };
+            /** Decisions */
+            decisions: components["schemas"]["DecisionOut"][];
+        };
+        /** CandidatePage */
+        CandidatePage: {
+            /** Items */
+            items: components["schemas"]["CandidateRow"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /** CandidateRow */
+        CandidateRow: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "water_body" | "irrigated_land";
+            /**
+             * Category
+             * @enum {string}
+             */
+            category: "no_intake" | "no_valid_permit" | "permit_too_small" | "new_since_last_date";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "suspected" | "confirmed" | "rejected";
+            /** Score */
+            score: number;
+            /** Area M2 */
+            area_m2: number;
+            /** Volume M3 */
+            volume_m3: number | null;
+            /** Volume Lo M3 */
+            volume_lo_m3: number | null;
+            /** Volume Hi M3 */
+            volume_hi_m3: number | null;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Acquired At */
+            acquired_at: string | null;
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Generated */
+            generated: boolean;
+            /** Has Before */
+            has_before: boolean;
+            /** Has After */
+            has_after: boolean;
+            /** Version */
+            version: number;
+        };
+        /** ChangeOut */
+        ChangeOut: {
+            /** Id */
+            id: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Actor Name */
+            actor_name: string;
+            /** Layer */
+            layer: string;
+            /** Action */
+            action: string;
+            /** Entity Id */
+            entity_id: number | null;
+            /** County Code */
+            county_code: number;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+        };
+        /** ChangePage */
+        ChangePage: {
+            /** Items */
+            items: components["schemas"]["ChangeOut"][];
+            /** Next */
+            next: string;
+        };
+        /** DecisionOut */
+        DecisionOut: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "confirm" | "reject" | "reopen";
+            /** Note */
+            note: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+        };
         /** FieldOut */
         FieldOut: {
             /** Name */
@@ -389,10 +939,63 @@ export interface components {
             /** Values */
             values: string[];
         };
+        /**
+         * Figures
+         * @description Counts of the region, as far as the caller's jurisdiction reaches. None: not for this audience.
+         */
+        Figures: {
+            /** Intakes */
+            intakes: number;
+            /** By Permit State */
+            by_permit_state: {
+                [key: string]: number;
+            };
+            /** Permits */
+            permits: number | null;
+            /** Licensed M3 */
+            licensed_m3: number | null;
+            /** Cap M3 */
+            cap_m3: number | null;
+            /** Level Year */
+            level_year: number | null;
+            /** Document No */
+            document_no: string | null;
+            candidates: components["schemas"]["CandidateFigures"] | null;
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
             detail?: components["schemas"]["ValidationError"][];
+        };
+        /** Hit */
+        Hit: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "intake" | "permit" | "region" | "candidate" | "coordinate";
+            /** Id */
+            id: number | null;
+            /** Title */
+            title: string;
+            /** Subtitle */
+            subtitle: string;
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Bbox */
+            bbox?: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+        };
+        /** Hits */
+        Hits: {
+            /** Items */
+            items: components["schemas"]["Hit"][];
         };
         /** ImportOut */
         ImportOut: {
@@ -436,6 +1039,98 @@ export interface components {
             heartbeat_at: string | null;
             /** Finished At */
             finished_at: string | null;
+        };
+        /** IntakeBrief */
+        IntakeBrief: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Permit State */
+            permit_state: string;
+        };
+        /**
+         * IntakeOut
+         * @description Every field of the register's entry; coded values as in the layer `intakes`.
+         */
+        IntakeOut: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Code Scheme */
+            code_scheme: string;
+            /** Version */
+            version: number;
+            /** Name */
+            name: string;
+            /** Holder Name */
+            holder_name: string;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Town */
+            town: string;
+            /** Place */
+            place: string;
+            /** Source Type */
+            source_type: string;
+            /** Water Body Type */
+            water_body_type: string | null;
+            /** Water Body */
+            water_body: string;
+            /** Aquifer Layer */
+            aquifer_layer: string | null;
+            /** Well Status */
+            well_status: string | null;
+            /** Well Depth M */
+            well_depth_m: number | null;
+            /** Abstraction Mode */
+            abstraction_mode: string | null;
+            /** Works Type */
+            works_type: string | null;
+            /** Purpose */
+            purpose: string;
+            /** Off Stream */
+            off_stream: boolean;
+            /** Status */
+            status: string;
+            /** Permit State */
+            permit_state: string;
+            /** Annual Volume M3 */
+            annual_volume_m3: number | null;
+            /** Design Flow M3S */
+            design_flow_m3s: number | null;
+            /** Started On */
+            started_on: string | null;
+            /** Declared Datum */
+            declared_datum: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Attributes */
+            attributes: {
+                [key: string]: unknown;
+            };
+            /** Permits */
+            permits: components["schemas"]["PermitBrief"][];
+            /** History */
+            history: components["schemas"]["Version"][];
         };
         /** IssuePage */
         IssuePage: {
@@ -492,6 +1187,27 @@ export interface components {
                 [key: string]: string;
             }[];
         };
+        /** Limit */
+        Limit: {
+            /** Seq */
+            seq: number;
+            /** Period */
+            period: string;
+            /** Source Type */
+            source_type: string;
+            /** Well Field */
+            well_field: string;
+            /** Purpose */
+            purpose: string;
+            /** Annual M3 */
+            annual_m3: number | null;
+            /** Daily M3 */
+            daily_m3: number | null;
+            /** Flow M3S */
+            flow_m3s: number | null;
+            /** Condition */
+            condition: string;
+        };
         /** LogIn */
         LogIn: {
             /** Username */
@@ -499,12 +1215,243 @@ export interface components {
             /** Password */
             password: string;
         };
+        /** NearIntake */
+        NearIntake: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Distance M */
+            distance_m: number | null;
+        };
+        /** NewDecision */
+        NewDecision: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "confirm" | "reject" | "reopen";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Version */
+            version: number;
+        };
         /** NewKey */
         NewKey: {
             /** Label */
             label: string;
             /** Days */
             days?: number | null;
+        };
+        /** NewRun */
+        NewRun: {
+            /** Scene Ids */
+            scene_ids: number[];
+            /** Aoi */
+            aoi?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** PathStep */
+        PathStep: {
+            /** Code */
+            code: number;
+            /** Name */
+            name: string;
+        };
+        /** PermitBrief */
+        PermitBrief: {
+            /** Id */
+            id: number;
+            /** Permit No */
+            permit_no: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Status */
+            status: string;
+            /** Annual Volume M3 */
+            annual_volume_m3: number | null;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /** PermitOut */
+        PermitOut: {
+            /** Id */
+            id: number;
+            /** Permit No */
+            permit_no: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Status */
+            status: string;
+            /** Annual Volume M3 */
+            annual_volume_m3: number | null;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+            /** Permit No Raw */
+            permit_no_raw: string;
+            /** Previous Number */
+            previous_number: string | null;
+            /** E Licence */
+            e_licence: string | null;
+            /** Version */
+            version: number;
+            /** Event */
+            event: string;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Issuing Authority */
+            issuing_authority: string;
+            /** Issuing Level */
+            issuing_level: string | null;
+            /** Supervising Authority */
+            supervising_authority: string;
+            /** Source Type */
+            source_type: string;
+            /** Purpose */
+            purpose: string;
+            /** Occupies Quota */
+            occupies_quota: boolean;
+            /** Place */
+            place: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Attributes */
+            attributes: {
+                [key: string]: unknown;
+            };
+            /** Limits */
+            limits: components["schemas"]["Limit"][];
+            /** Intakes */
+            intakes: components["schemas"]["IntakeBrief"][];
+            /** History */
+            history: components["schemas"]["Version"][];
+        };
+        /** Reason */
+        Reason: {
+            /** Code */
+            code: string;
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+        };
+        /** RegionOut */
+        RegionOut: {
+            /** Code */
+            code: number;
+            /** Name */
+            name: string;
+            /** Level */
+            level: number;
+            /** Path */
+            path: components["schemas"]["PathStep"][];
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ];
+            figures: components["schemas"]["Figures"];
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+        };
+        /** RegionRow */
+        RegionRow: {
+            /** Code */
+            code: number;
+            /** Name */
+            name: string;
+            /** Level */
+            level: number;
+            /** Parent Code */
+            parent_code: number | null;
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Children */
+            children: number;
+        };
+        /** RunOut */
+        RunOut: {
+            /** Id */
+            id: number;
+            /** Scene Ids */
+            scene_ids: number[];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Progress */
+            progress: number;
+            /** Method */
+            method: string;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Problem */
+            problem: string | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Candidates */
+            candidates: number;
+            /** Has Report */
+            has_report: boolean;
+        };
+        /** SceneOut */
+        SceneOut: {
+            /** Id */
+            id: number;
+            /** Item Id */
+            item_id: string;
+            /** Title */
+            title: string;
+            /** Sensor */
+            sensor: string;
+            /** Acquired At */
+            acquired_at: string | null;
+            /** Resolution M */
+            resolution_m: number | null;
+            /** Generated */
+            generated: boolean;
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ];
         };
         /** ValidationError */
         ValidationError: {
@@ -518,6 +1465,18 @@ export interface components {
             input?: unknown;
             /** Context */
             ctx?: Record<string, never>;
+        };
+        /** Version */
+        Version: {
+            /** Version */
+            version: number;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Recorded Until */
+            recorded_until: string | null;
         };
     };
     responses: never;
@@ -723,6 +1682,162 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    search_api_search_get: {
+        parameters: {
+            query: {
+                q: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hits"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    regions_api_regions_get: {
+        parameters: {
+            query?: {
+                parent?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegionRow"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    region_api_regions__code__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegionOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    intake_api_intakes__intake_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IntakeOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    permit_api_permits__permit_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                permit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermitOut"];
                 };
             };
             /** @description Validation Error */
@@ -1010,6 +2125,402 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
                 };
+            };
+        };
+    };
+    scenes_api_scenes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SceneOut"][];
+                };
+            };
+        };
+    };
+    tile_imagery__scene_id___z___x___y__png_get: {
+        parameters: {
+            query?: {
+                render_as?: "true" | "false_colour";
+            };
+            header?: never;
+            path: {
+                scene_id: number;
+                z: number;
+                x: number;
+                y: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "image/png": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    candidates_api_candidates_get: {
+        parameters: {
+            query?: {
+                state?: ("suspected" | "confirmed" | "rejected") | null;
+                kind?: ("water_body" | "irrigated_land") | null;
+                category?: ("no_intake" | "no_valid_permit" | "permit_too_small" | "new_since_last_date") | null;
+                region?: number | null;
+                run?: number | null;
+                min_score?: number | null;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidatePage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    candidate_api_candidates__candidate_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                candidate_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    decide_api_candidates__candidate_id__decisions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                candidate_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    chip_api_candidates__candidate_id__chips__which__png_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                candidate_id: number;
+                which: "before" | "after";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    runs_api_runs_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    start_api_runs_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRun"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_api_runs__run_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    cancel_api_runs__run_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    report_api_runs__run_id__report_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    changes_api_changes_get: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    stream_api_changes_stream_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

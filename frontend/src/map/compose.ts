@@ -5,11 +5,12 @@
  */
 
 import type { FilterSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
+import type { Bounds } from "@/api/pending";
 import type { Selection } from "@/state/view";
 
 export interface Overlay {
 	scene: number;
-	bounds: [number, number, number, number];
+	bounds: Bounds;
 	rendering: string;
 }
 
@@ -18,6 +19,9 @@ export interface Switches {
 	on: ReadonlySet<string>;
 	switchable: ReadonlySet<string>;
 	selection: Selection | null;
+	/** Code of the region that is looked at. */
+	region: string | null;
+	pin: readonly [number, number] | null;
 	/** Colour of the selection's ring. */
 	accent: string;
 	overlay: Overlay | null;
@@ -78,6 +82,18 @@ function ring(selection: Selection, kind: string, accent: string): LayerSpecific
 	};
 }
 
+function outline(region: string, accent: string): LayerSpecification {
+	return {
+		id: "region-outline",
+		type: "line",
+		source: "regions",
+		"source-layer": "regions",
+		filter: ["==", ["get", "code"], Number(region)],
+		layout: { "line-join": "round" },
+		paint: { "line-color": accent, "line-width": 3, "line-opacity": 0.8 },
+	};
+}
+
 export function compose(
 	server: StyleSpecification,
 	kinds: ReadonlyMap<string, string>,
@@ -97,9 +113,11 @@ export function compose(
 	if (s.overlay) {
 		sources.imagery = {
 			type: "raster",
-			tiles: [`${location.origin}/imagery/${s.overlay.scene}/{z}/{x}/{y}.png?render=${s.overlay.rendering}`],
+			tiles: [
+				`${location.origin}/imagery/${s.overlay.scene}/{z}/{x}/{y}.png?render_as=${s.overlay.rendering}`,
+			],
 			tileSize: 256,
-			bounds: s.overlay.bounds,
+			bounds: s.overlay.bounds as [number, number, number, number],
 		};
 		// Above the base map, below everything of the register.
 		const first = layers.findIndex((layer) => s.switchable.has(tag(layer).layer ?? ""));
@@ -109,6 +127,21 @@ export function compose(
 			{ id: "imagery", type: "raster", source: "imagery" },
 			...layers.slice(at),
 		];
+	}
+	if (s.region && sources.regions) layers.push(outline(s.region, s.accent));
+	if (s.pin) {
+		const [lon, lat] = s.pin;
+		sources.pin = {
+			type: "geojson",
+			data: { type: "Feature", properties: {}, geometry: { type: "Point", coordinates: [lon, lat] } },
+		};
+		const paint = {
+			"circle-radius": 8,
+			"circle-color": s.accent,
+			"circle-stroke-color": "#ffffff",
+			"circle-stroke-width": 3,
+		};
+		layers.push({ id: "pin", type: "circle", source: "pin", paint });
 	}
 	const { selection } = s;
 	if (selection && sources[selection.layer] && s.on.has(selection.layer)) {

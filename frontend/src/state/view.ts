@@ -17,14 +17,22 @@ export interface Selection {
 	id: number;
 }
 
+export type Sheet = "account" | "region";
+export type Bands = "true" | "false_colour";
+
 export interface View {
 	camera: Camera | null;
 	/** Switched-on layers; null: as the catalogue opens. */
 	layers: string[] | null;
 	selection: Selection | null;
 	region: string | null;
-	/** Scene whose picture lies under the data. */
+	/** The sheet at the right that belongs to no feature. */
+	open: Sheet | null;
+	/** A position that was searched for. */
+	pin: [number, number] | null;
+	/** Scene whose picture lies under the data, and how it is rendered. */
 	scene: number | null;
+	bands: Bands;
 	theme: Theme | null;
 	lang: Lang | null;
 }
@@ -44,6 +52,12 @@ function selection(value: unknown): Selection | null {
 	return match?.[1] ? { layer: match[1], id: Number(match[2]) } : null;
 }
 
+function pin(value: unknown): [number, number] | null {
+	const [lon, lat, ...rest] = (text(value) ?? "").split(",").map(Number);
+	if (lon === undefined || lat === undefined || rest.length) return null;
+	return Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? [lon, lat] : null;
+}
+
 function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | null {
 	return allowed.find((item) => item === value) ?? null;
 }
@@ -57,7 +71,10 @@ export function parse(query: LocationQuery): View {
 		layers: typeof layers === "string" ? layers.split(",").filter((id) => /^[a-z_]+$/.test(id)) : null,
 		selection: selection(query.sel),
 		region: /^\d{2,12}$/.test(text(query.region) ?? "") ? text(query.region) : null,
+		open: oneOf(query.open, ["account", "region"] as const),
+		pin: pin(query.pin),
 		scene: Number.isInteger(scene) ? scene : null,
+		bands: oneOf(query.bands, ["true", "false_colour"] as const) ?? "true",
 		theme: oneOf(query.theme, ["light", "dark"] as const),
 		lang: oneOf(query.lang, ["zh", "en"] as const),
 	};
@@ -71,13 +88,16 @@ export function format(view: View): Record<string, string> {
 	if (view.layers) query.layers = view.layers.join(",");
 	if (view.selection) query.sel = `${view.selection.layer}:${view.selection.id}`;
 	if (view.region) query.region = view.region;
+	if (view.open) query.open = view.open;
+	if (view.pin) query.pin = view.pin.join(",");
 	if (view.scene !== null) query.scene = String(view.scene);
+	if (view.bands !== "true") query.bands = view.bands;
 	if (view.theme) query.theme = view.theme;
 	if (view.lang) query.lang = view.lang;
 	return query;
 }
 
-const KEYS = ["at", "layers", "sel", "region", "scene", "theme", "lang"];
+const KEYS = ["at", "layers", "sel", "region", "open", "pin", "scene", "bands", "theme", "lang"];
 
 /** The one view of this page. Read it anywhere; change it by `go` or `note` only. */
 export const view = reactive<View>(parse({}));
@@ -116,5 +136,5 @@ export function bind(to: Router): void {
 	});
 }
 
-/** The present query for a link to another place of the application. */
-export const carried = (): Record<string, string> => format({ ...view, selection: null });
+/** The query of a link to another place of the application: the same view, nothing selected. */
+export const placeQuery = (): Record<string, string> => format({ ...view, selection: null, open: null });
