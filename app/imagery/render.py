@@ -9,8 +9,8 @@ import numpy.typing as npt
 import rasterio
 from PIL import Image
 from rasterio.enums import Resampling
+from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
-from rasterio.windows import from_bounds
 
 from remote_sensing.scene import Scene
 
@@ -51,19 +51,24 @@ def tile(scene: Scene, z: int, x: int, y: int, render: Render) -> bytes | None:
     """A 256 × 256 PNG with what lies outside the scene transparent; None where the tile holds nothing."""
     side = 2 * EDGE / 2**z
     west, north = -EDGE + x * side, EDGE - y * side
-    bounds = (west, north - side, west + side, north)
+    target = {
+        "crs": "EPSG:3857",
+        "transform": from_origin(west, north, side / SIZE, side / SIZE),
+        "width": SIZE,
+        "height": SIZE,
+        "resampling": Resampling.bilinear,
+    }
     planes: list[npt.NDArray[np.uint8]] = []
     seen = np.ones((SIZE, SIZE), bool)
     for name in composite(scene, render):
         band = scene.bands[name]
-        with (
-            rasterio.open(band.file) as source,
-            WarpedVRT(source, crs="EPSG:3857", resampling=Resampling.bilinear, add_alpha=True) as warped,
-        ):
-            window = from_bounds(*bounds, transform=warped.transform)
-            read = {"window": window, "boundless": True, "out_shape": (SIZE, SIZE)}
-            values = warped.read(band.index, fill_value=0, **read).astype(np.float32)
-            seen &= warped.read(warped.count, fill_value=0, **read) > 0
+        # Without a number for "no data" the warp adds an alpha band, and the last band is the mask.
+        marked = band.nodata is not None
+        extra = {"src_nodata": band.nodata, "nodata": band.nodata} if marked else {"add_alpha": True}
+        with rasterio.open(band.file) as source, WarpedVRT(source, **target, **extra) as warped:
+            raw = warped.read(band.index)
+            seen &= raw != band.nodata if marked else warped.read(warped.count) > 0
+        values = raw.astype(np.float32)
         lo, hi = _stretch(str(band.file), band.index)
         planes.append((np.clip((values - lo) / (hi - lo), 0, 1) * 255).astype(np.uint8))
     if not seen.any():

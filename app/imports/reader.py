@@ -49,7 +49,7 @@ def chunks(path: Path, mapping: Mapping, skip_rows: int = 0) -> Iterator[RawChun
     Raises UnreadableFile, in words, if it is not what its name says.
     """
     suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    try:
+    with _told(path):
         if suffix in (".csv", ".txt", ".tsv", ".csv.gz", ".txt.gz", ".tsv.gz"):
             yield from _csv(path, mapping, skip_rows)
         elif suffix in (".xlsx", ".xlsm", ".xls", ".ods"):
@@ -65,6 +65,13 @@ def chunks(path: Path, mapping: Mapping, skip_rows: int = 0) -> Iterator[RawChun
                 file=path.name,
                 value=suffix,
             )
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the libraries raise, as one sentence about the file."""
+    try:
+        yield
     except UnreadableFile:
         raise
     except FileNotFoundError:
@@ -87,13 +94,14 @@ def chunks(path: Path, mapping: Mapping, skip_rows: int = 0) -> Iterator[RawChun
 def count_rows(path: Path, mapping: Mapping) -> int | None:
     """How many rows the file has, where that is cheap to say."""
     suffix = path.suffix.lower()
-    if suffix in (".gpkg", ".shp", ".fgb"):
-        return int(pyogrio.read_info(path, layer=_layer(path, mapping))["features"])
-    if suffix in (".parquet", ".geoparquet"):
-        return int(pq.ParquetFile(path).metadata.num_rows)
-    if suffix in (".csv", ".txt", ".tsv"):
-        with path.open("rb") as file:
-            return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) - 1)
+    with _told(path):
+        if suffix in (".gpkg", ".shp", ".fgb"):
+            return int(pyogrio.read_info(path, layer=_layer(path, mapping))["features"])
+        if suffix in (".parquet", ".geoparquet"):
+            return int(pq.ParquetFile(path).metadata.num_rows)
+        if suffix in (".csv", ".txt", ".tsv"):
+            with path.open("rb") as file:
+                return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) - 1)
     return None
 
 
@@ -225,20 +233,22 @@ def _text(value: Any) -> str:
 # ── vectors ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _layer(path: Path, mapping: Mapping) -> str | int:
-    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+def _layer(path: str | Path, mapping: Mapping) -> str | int:
+    name = Path(path).name
+    layers = [str(layer) for layer, _ in pyogrio.list_layers(path)]
     if not layers:
-        raise UnreadableFile(f"{path.name} 中没有图层 (holds no layer)", file=path.name)
+        raise UnreadableFile(f"{name} 中没有图层 (holds no layer)", file=name)
     if mapping.layer and mapping.layer not in layers:
         raise UnreadableFile(
-            f"{path.name} 没有图层 {mapping.layer} (has no such layer): {', '.join(layers)}", file=path.name
+            f"{name} 没有图层 {mapping.layer} (has no such layer): {', '.join(layers)}", file=name
         )
     return mapping.layer or layers[0]
 
 
 def _vector(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk]:
-    source: Any = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else path
-    layer = _layer(source if isinstance(source, Path) else Path(source), mapping)
+    # Text, not a Path: GDAL needs both slashes of /vsizip//absolute.
+    source = f"/vsizip/{path.absolute()}" if path.suffix.lower() == ".zip" else str(path)
+    layer = _layer(source, mapping)
     encoding = mapping.encoding or _dbf_encoding(path)
     info = pyogrio.read_info(source, layer=layer, encoding=encoding)
     total = int(info["features"])

@@ -93,7 +93,7 @@ def outside(session: Session, import_id: str, table: str, fact: str, join: str, 
         text(f"""select s.row_no, s.{field} as key from staging.{table} s join shuitu.{fact} f on {join}
                  where s.import_id = cast(:id as uuid)
                    and not (f.county_code >= current_setting('app.import_lo')::integer and f.county_code < current_setting('app.import_hi')::integer)
-                   and f.basin_id is distinct from nullif(current_setting('app.import_basin'), '')::smallint"""),
+                   and coalesce(f.basin_id <> nullif(current_setting('app.import_basin'), '')::smallint, true)"""),
         {"id": import_id},
     ).all()
     session.execute(

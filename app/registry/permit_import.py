@@ -148,7 +148,7 @@ LINK = """
 insert into shuitu.permit_intakes (permit_id, intake_id, county_code, basin_id, import_id)
 select distinct p.id, i.id, i.county_code, i.basin_id, cast(:id as uuid)
 from staging.permits s join shuitu.permits p on p.permit_no = s.permit_no
-cross join unnest(s.intake_codes) code join shuitu.intakes i on i.code = code
+cross join unnest(s.intake_codes) named(code) join shuitu.intakes i on i.code = named.code
 where s.import_id = cast(:id as uuid) on conflict do nothing"""
 
 

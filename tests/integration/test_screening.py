@@ -1,0 +1,165 @@
+"""A run over a scene leaves candidates for a person to judge; a judgement stays."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_bounds
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from app.actor import system
+from app.db.engine import transaction
+from app.deps import Services
+from app.imagery import service as imagery
+from app.screening import service
+
+NATION = system("test")
+SIZE, WEST, SOUTH, SIDE = 600, 119.17, 32.08, 0.054
+"""A scene of about 6 m pixels across the border of 高邮 (west of 119.2) and 宝应."""
+
+
+def write_scene(path: Path, ponds: list[tuple[int, int]]) -> Path:
+    pixels = np.empty((4, SIZE, SIZE), np.uint16)
+    pixels[:] = np.array([800, 900, 1100, 2600])[:, None, None]
+    pixels += np.random.default_rng(5).integers(0, 60, pixels.shape).astype(np.uint16)
+    for row, col in ponds:
+        pixels[:, row : row + 25, col : col + 25] = np.array([500, 600, 400, 150])[:, None, None]
+    profile = {
+        "driver": "GTiff", "count": 4, "dtype": "uint16", "width": SIZE, "height": SIZE, "crs": "EPSG:4326", "nodata": 0,
+        "transform": from_bounds(WEST, SOUTH, WEST + SIDE, SOUTH + SIDE, SIZE, SIZE),
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(pixels)
+        target.descriptions = ("B02", "B03", "B04", "B08")
+    return path
+
+
+@pytest.fixture(scope="module")
+def scene_ids(services: Services, tmp_path_factory: pytest.TempPathFactory) -> list[int]:
+    folder = tmp_path_factory.mktemp("scenes")
+    write_scene(folder / "before_20220512.tif", [(100, 100)])
+    write_scene(folder / "after_20240512.tif", [(100, 100), (300, 200), (400, 450)])
+    with transaction(services.engine, NATION) as session:
+        return imagery.add_scenes(session, NATION, folder)
+
+
+def detect(services: Services, scene_ids: list[int], actor: Any = NATION) -> dict[str, Any]:
+    with transaction(services.engine, actor) as session:
+        run_id = service.start(session, actor, scene_ids, None)
+    return service.run(services, run_id, actor)
+
+
+@pytest.fixture(scope="module")
+def first(services: Services, scene_ids: list[int]) -> dict[str, Any]:
+    return detect(services, scene_ids)
+
+
+def test_a_run_stores_what_it_found(first: dict[str, Any], log_in: Callable[[str], TestClient]) -> None:
+    assert first["state"] == "done"
+    assert first["facts"]["new"] == first["candidates"] == 3
+    web = log_in("admin")
+    page = web.get("/api/candidates").json()
+    assert page["total"] == 3
+    assert [row["score"] for row in page["items"]] == sorted(
+        (row["score"] for row in page["items"]), reverse=True
+    )
+    assert {row["category"] for row in page["items"]} == {"no_intake", "new_since_last_date"}
+    assert {row["county_name"] for row in page["items"]} == {"高邮市", "宝应县"}
+    one = web.get(f"/api/candidates/{page['items'][0]['id']}").json()
+    assert one["has_before"] and one["has_after"] and one["reasons"][0]["zh"].startswith("影像上有水体")
+    for which in ("before", "after"):
+        chip = web.get(f"/api/candidates/{one['id']}/chips/{which}.png")
+        assert chip.content[:4] == b"\x89PNG"
+    assert "疑似未登记取水比对报告" in web.get(f"/api/runs/{first['id']}/report").text
+
+
+def test_pages_follow_each_other(first: dict[str, Any], log_in: Callable[[str], TestClient]) -> None:
+    web = log_in("admin")
+    seen, after = [], None
+    for _ in range(4):
+        page = web.get("/api/candidates", params={"limit": 1, **({"after": after} if after else {})}).json()
+        seen += [row["id"] for row in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert len(seen) == len(set(seen)) == 3
+    assert web.get("/api/candidates", params={"after": "x"}).status_code == 400
+
+
+def test_each_county_sees_its_own(first: dict[str, Any], log_in: Callable[[str], TestClient]) -> None:
+    counts = {
+        name: log_in(name).get("/api/candidates").json()["total"] for name in ("gaoyou", "baoying", "viewer")
+    }
+    assert counts == {"gaoyou": 2, "baoying": 1, "viewer": 3}
+
+
+def test_decisions(
+    first: dict[str, Any], web: TestClient, log_in: Callable[[str], TestClient], services: Services
+) -> None:
+    assert web.get("/api/candidates").status_code == 401
+    assert (
+        log_in("viewer")
+        .post("/api/candidates/1/decisions", json={"decision": "confirm", "version": 1})
+        .status_code
+        == 403
+    )
+    officer = log_in("gaoyou")
+    one = officer.get("/api/candidates").json()["items"][0]
+    url = f"/api/candidates/{one['id']}/decisions"
+    rejected = officer.post(
+        url, json={"decision": "reject", "note": "鱼塘，雨水补给", "version": one["version"]}
+    )
+    assert rejected.json()["state"] == "rejected"
+    assert rejected.json()["decisions"][0]["note"] == "鱼塘，雨水补给"
+    stale = officer.post(url, json={"decision": "confirm", "version": one["version"]})
+    assert stale.status_code == 409
+    assert stale.headers["content-type"].startswith("application/problem+json")
+    again = officer.post(url, json={"decision": "confirm", "version": one["version"] + 1})
+    assert again.status_code == 409
+    assert officer.post(url, json={"decision": "maybe", "version": 1}).status_code == 400
+    feed = officer.get("/api/changes", params={"limit": 1000}).json()
+    assert [c["facts"] for c in feed["items"] if c["action"] == "decide"] == [{"decision": "reject"}]
+    assert officer.get("/api/changes", params={"after": feed["next"]}).json()["items"] == []
+    assert not [c for c in log_in("baoying").get("/api/changes").json()["items"] if c["action"] == "decide"]
+
+
+def test_a_second_run_leaves_decisions_alone(
+    first: dict[str, Any], services: Services, scene_ids: list[int]
+) -> None:
+    again = detect(services, scene_ids)
+    assert (again["facts"]["new"], again["facts"]["updated"], again["facts"]["decided_before"]) == (0, 2, 1)
+
+
+def test_scenes_are_drawn(scene_ids: list[int], web: TestClient, log_in: Callable[[str], TestClient]) -> None:
+    assert web.get("/api/scenes").status_code == 401
+    officer = log_in("viewer")
+    assert [s["item_id"] for s in officer.get("/api/scenes").json()] == ["after_20240512", "before_20220512"]
+    tile = officer.get(f"/imagery/{scene_ids[1]}/12/3404/1661.png")  # 119.18 E, 32.10 N
+    assert tile.headers["content-type"] == "image/png"
+    assert officer.get(f"/imagery/{scene_ids[1]}/12/0/0.png").status_code == 204
+    assert officer.get("/imagery/999/12/0/0.png").status_code == 404
+
+
+def test_a_run_can_be_asked_for_and_is_a_job(
+    scene_ids: list[int], log_in: Callable[[str], TestClient], services: Services
+) -> None:
+    web = log_in("admin")
+    answer = web.post("/api/runs", json={"scene_ids": scene_ids})
+    assert answer.status_code == 202
+    with transaction(services.engine, NATION) as session:
+        task = session.execute(
+            text("select task_name, args from jobs.procrastinate_jobs order by id desc limit 1")
+        ).one()
+    assert (task.task_name, task.args) == ("run_detection", {"run_id": answer.json()["id"]})
+    assert web.post(f"/api/runs/{answer.json()['id']}/cancel").json()["state"] == "cancelled"
+    assert web.post("/api/runs", json={"scene_ids": [999]}).status_code == 404
+    assert (
+        web.post(
+            "/api/runs", json={"scene_ids": scene_ids, "aoi": {"type": "Point", "coordinates": [0, 0]}}
+        ).status_code
+        == 400
+    )
