@@ -1,0 +1,239 @@
+"""Pages of features over HTTP against the very same rows read by plain SQL, on one database, in turns.
+
+The plain SQL reads the same fields of the same rows in the same order, as the same role in the same scope, and
+hands them over undecoded; what is left between the two is making GeoJSON, hashing it, and HTTP.
+"""
+
+import argparse
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import numpy as np
+import psycopg
+
+from app import wiring
+from app.access import service as access
+from app.actor import Jurisdiction, Role, system
+from app.db import migrate
+from app.db.embedded import EmbeddedCluster
+from app.db.engine import Dsns, transaction
+from app.demo.nation import load_nation
+from app.settings import Settings
+from benchmarks import Figure, data_folder, tell
+from layers import catalog
+from layers.derive.columns import columns, quote, relation
+from layers.model import Audience
+
+T = TypeVar("T")
+LIMIT = 1000
+BOXES = 40
+SHAPE = "st_makeenvelope(%s, %s, %s, %s, 4490)"
+BY_BOX = f"geom && {SHAPE} and st_intersects(geom, {SHAPE})"
+SCOPE = "select set_config('app.scope_lo', '0', false), set_config('app.scope_hi', '1000000', false)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.features", description=__doc__)
+    parser.add_argument("--points", type=int, default=1_000_000, help="generated intakes")
+    parser.add_argument(
+        "--data", type=Path, help="a data folder to keep, or one that has the nation's register"
+    )
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    given = parser.parse_args()
+    with data_folder(given.data) as folder:
+        settings = Settings(data_dir=folder, log_level="error")
+        cluster = EmbeddedCluster(folder)
+        cluster.start()
+        try:
+            services = wiring.services(settings)
+            migrate.upgrade(services.dsns)
+            stored = _stored(services.dsns)
+            if not stored:
+                load_nation(services, given.points, given.points // 9)
+                _analyse(services.dsns)
+                stored = _stored(services.dsns)
+            with transaction(services.engine, system("benchmark")) as session:
+                name = f"bench-{time.time_ns()}"
+                user = access.add_user(session, name, "a long enough one", Role.VIEWER, Jurisdiction.nation())
+                key = access.add_key(session, user.id, "benchmark", 1)[1]
+            services.engine.dispose()
+            with _serving(folder) as address, httpx.Client(base_url=address, timeout=120) as client:
+                tell("features", list(_measured(client, services.dsns, key, stored)), as_json=given.as_json)
+        finally:
+            cluster.stop()
+
+
+def _stored(dsns: Dsns) -> int:
+    with psycopg.connect(dsns.map) as connection:
+        connection.execute(SCOPE)
+        row = connection.execute("select count(*) from map.intake_points").fetchone()
+        return int(row[0]) if row else 0
+
+
+def _analyse(dsns: Dsns) -> None:
+    with psycopg.connect(dsns.owner, autocommit=True) as connection:
+        for table in (
+            "shuitu.intakes",
+            "shuitu.permits",
+            "shuitu.permit_intakes",
+            "map.intake_points",
+            "map.intake_cells",
+        ):
+            connection.execute(f"analyze {table}".encode())
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[str]:
+    """One process that serves; asked one thing at a time."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "SHUITU_DATA_DIR": str(folder),
+        "SHUITU_PORT": str(port),
+        "SHUITU_PROCESSES": "1",
+        "SHUITU_LOG_LEVEL": "error",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "app.serve"], env=environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                httpx.get(f"{address}/healthz").raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _boxes(dsns: Dsns) -> list[tuple[float, float, float, float]]:
+    """Boxes of about a county's size around intakes drawn by lot: dense places come often, as for users."""
+    with psycopg.connect(dsns.map) as connection:
+        connection.execute(SCOPE)
+        last = connection.execute("select max(id) from map.intakes").fetchone()
+        wanted = np.random.default_rng(5).integers(1, int(last[0]) + 1 if last else 1, BOXES * 3).tolist()
+        places = connection.execute(
+            "select st_x(geom), st_y(geom) from map.intakes where id = any(%s) order by id", (wanted,)
+        ).fetchall()
+    return [(lon - 0.2, lat - 0.15, lon + 0.2, lat + 0.15) for lon, lat in places[:BOXES]]
+
+
+def _measured(client: httpx.Client, dsns: Dsns, key: str, stored: int) -> Iterator[Figure]:
+    boxes = _boxes(dsns)
+    officer = {"X-API-Key": key}
+    with psycopg.connect(dsns.map) as connection:
+        connection.execute(SCOPE)
+        for audience, headers in (("officer", officer), ("public", {})):
+            yield _pages(client, connection, audience, headers, boxes, stored)
+        yield from _deep(client, connection, officer)
+        yield from _small(client, officer, boxes)
+
+
+def _plain(
+    connection: psycopg.Connection[Any], audience: Audience, where: str, values: tuple[object, ...]
+) -> int:
+    """Read the rows as they are; returns their number."""
+    layer = catalog.load()["intakes"]
+    fields = ", ".join(quote(name) for name in columns(layer, audience))
+    cursor = connection.execute(
+        f"select id, {fields}, st_asbinary(geom) from {relation(layer, audience)} v where {where} "
+        f"order by id limit {LIMIT}".encode(),
+        values,
+        binary=True,
+        prepare=False,
+    )
+    return cursor.pgresult.ntuples if cursor.pgresult else 0
+
+
+def _clock(act: Callable[..., T], *given: object, **named: object) -> tuple[float, T]:
+    """Milliseconds, and what came of it."""
+    began = time.perf_counter()
+    made = act(*given, **named)
+    return (time.perf_counter() - began) * 1000, made
+
+
+def _pages(
+    client: httpx.Client,
+    connection: psycopg.Connection[Any],
+    audience: Audience,
+    headers: dict[str, str],
+    boxes: list[tuple[float, float, float, float]],
+    stored: int,
+) -> Figure:
+    """Page and plain SQL by turns, box by box, each second visit counted: both find a warm database."""
+    ours: list[float] = []
+    plain: list[float] = []
+    rows: list[int] = []
+    for turn in range(2):
+        for box in boxes:
+            address = f"/ogc/collections/intakes/items?limit={LIMIT}&bbox={','.join(map(str, box))}"
+            mine, answer = _clock(client.get, address, headers=headers)
+            found = [feature["id"] for feature in answer.raise_for_status().json()["features"]]
+            where, values = (BY_BOX, (*box, *box)) if audience == "officer" else ("id = any(%s)", (found,))
+            other, read = _clock(_plain, connection, audience, where, values)
+            if read != len(found):
+                raise SystemExit(f"{read} rows by plain SQL, {len(found)} features: {address}")
+            if turn:
+                ours.append(mine)
+                plain.append(other)
+                rows.append(read)
+    mine, other = statistics.median(ours), statistics.median(plain)
+    return Figure(
+        f"items?limit={LIMIT}&bbox, p50, {audience}",
+        mine,
+        "ms",
+        f"the same rows by plain SQL ({'by box' if audience == 'officer' else 'by id'})",
+        other,
+        mine / other,
+        note=f"{len(boxes)} boxes, {round(statistics.mean(rows))} rows each of {stored:,}; p95 {np.percentile(ours, 95):.1f} ms",
+    )
+
+
+def _deep(
+    client: httpx.Client, connection: psycopg.Connection[Any], headers: dict[str, str]
+) -> Iterator[Figure]:
+    """A page far down against the first one: keyset paging makes them alike."""
+    row = connection.execute("select max(id) from map.intakes").fetchone()
+    deep = int(row[0] * 0.9) if row else 0
+    took: dict[int, list[float]] = {0: [], deep: []}
+    for _ in range(15):
+        for after, times in took.items():
+            address = f"/ogc/collections/intakes/items?limit={LIMIT}&after={after}"
+            times.append(_clock(client.get, address, headers=headers)[0])
+    first, far = statistics.median(took[0]), statistics.median(took[deep])
+    yield Figure(f"page after {deep:,}, p50", far, "ms", "the first page", first, far / first, 1.2)
+
+
+def _small(
+    client: httpx.Client, headers: dict[str, str], boxes: list[tuple[float, float, float, float]]
+) -> Iterator[Figure]:
+    """One feature, and a page that the client has: against the service's emptiest answer."""
+    page = f"/ogc/collections/intakes/items?limit={LIMIT}&bbox={','.join(map(str, boxes[0]))}"
+    first = client.get(page, headers=headers)
+    one = f"/ogc/collections/intakes/items/{first.json()['features'][0]['id']}"
+    known = {**headers, "If-None-Match": first.headers["etag"]}
+    times: dict[str, list[float]] = {"none": [], "one": [], "known": []}
+    for _ in range(60):
+        times["none"].append(_clock(client.get, "/ogc/conformance", headers=headers)[0])
+        times["one"].append(_clock(client.get, one, headers=headers)[0])
+        times["known"].append(_clock(client.get, page, headers=known)[0])
+    nothing = statistics.median(times["none"])
+    for name, key in (("one feature, p50", "one"), ("a page that the client has (304), p50", "known")):
+        value = statistics.median(times[key])
+        yield Figure(name, value, "ms", "/ogc/conformance", nothing, value / nothing)
+
+
+if __name__ == "__main__":
+    main()
