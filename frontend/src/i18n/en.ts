@@ -56,7 +56,7 @@ const en: Same<typeof zh> = {
 	},
 	search: {
 		label: "Search intakes, permits, holders, places or coordinates",
-		short: "Name, code, permit number, coordinate",
+		short: "Name, code, permit no., lon/lat",
 		empty: "Nothing found for “{q}”. Try a code, a permit number, a holder, or “longitude, latitude”",
 		hits: "{n} results",
 		clear: "Clear",
