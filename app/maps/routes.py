@@ -45,6 +45,22 @@ def get_catalog(actor: CurrentActor, services: ServicesDep, tx: Tx) -> dict[str,
     }
 
 
+@cache
+def _sprite(ratio: int) -> tuple[dict[str, Any], bytes]:
+    return sprite(catalog.load().values(), ratio)
+
+
+# Before the route of a theme, which would take "sprite" for one.
+@router.get("/styles/sprite{ratio}.{kind}", include_in_schema=False)
+@router.get("/styles/sprite.{kind}", include_in_schema=False)
+def get_sprite(kind: Literal["json", "png"], ratio: Literal["@2x", ""] = "") -> Response:
+    """The little pictures of the style, drawn from the declarations."""
+    index, png = _sprite(2 if ratio else 1)
+    if kind == "json":
+        return JSONResponse(index, headers=PUBLIC_CACHE)
+    return Response(png, media_type="image/png", headers=PUBLIC_CACHE)
+
+
 @router.get("/styles/{theme}.json")
 def get_style(
     theme: Literal["light", "dark"],
@@ -62,18 +78,3 @@ def get_style(
         lang=lang,
     )
     return JSONResponse(made, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
-
-
-@cache
-def _sprite(ratio: int) -> tuple[dict[str, Any], bytes]:
-    return sprite(catalog.load().values(), ratio)
-
-
-@router.get("/styles/sprite{ratio}.{kind}", include_in_schema=False)
-@router.get("/styles/sprite.{kind}", include_in_schema=False)
-def get_sprite(kind: Literal["json", "png"], ratio: Literal["@2x", ""] = "") -> Response:
-    """The little pictures of the style, drawn from the declarations."""
-    index, png = _sprite(2 if ratio else 1)
-    if kind == "json":
-        return JSONResponse(index, headers=PUBLIC_CACHE)
-    return Response(png, media_type="image/png", headers=PUBLIC_CACHE)

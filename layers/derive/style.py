@@ -133,6 +133,15 @@ def _lines(layer: Layer, s: Symbology, theme: Theme) -> list[dict[str, Any]]:
     return [line, *_label(layer, s, theme, {"symbol-placement": "line"})]
 
 
+def _names(layer: Layer, s: Symbology, theme: Theme) -> list[dict[str, Any]]:
+    """Names of the base map, one a region (a polygon's own label repeats in every tile): the rank follows the zoom."""
+    size = ["match", ["get", "level"], 1, 15, 2, 13.5, 12]
+    found = _label(layer, s, theme, {"text-size": size, "text-max-width": 8, "text-padding": 6})
+    for part in found:
+        part["filter"] = ["==", ["get", "level"], ["step", ["zoom"], 1, 5.5, 2, 7.8, 3]]
+    return found
+
+
 def _points(layer: Layer, s: Symbology, theme: Theme) -> list[dict[str, Any]]:
     common = {"source": layer.id, "source-layer": layer.id, "metadata": {"shuitu:layer": layer.id}}
     single: Expression = ["!", ["has", "cell"]]
@@ -243,6 +252,8 @@ def layers_of(layer: Layer, audience: Audience, theme_name: str = "light") -> li
         found = _polygons(layer, s, theme)
     elif layer.source.kind == "line":
         found = _lines(layer, s, theme)
+    elif layer.basemap:
+        found = _names(layer, s, theme)
     else:
         found = _points(layer, s, theme) + (_cells(layer, theme, audience) if layer.points else [])
     hidden = {"visibility": "none"}

@@ -4,6 +4,10 @@ create or replace view map.regions as
   select id, code, name, level, parent_code, valid_from, geom
   from shuitu.regions where valid_to is null or valid_to > current_date;
 
+create or replace view map.region_labels as
+  select id, code, name, level, label as geom
+  from shuitu.regions where valid_to is null or valid_to > current_date;
+
 create or replace view map.basins as
   select id, code, name, name_en, geom from shuitu.basin_agencies where geom is not null;
 
