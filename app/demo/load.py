@@ -16,7 +16,19 @@ from sqlalchemy import select
 from app.actor import system
 from app.changes import service as changes
 from app.db.engine import transaction
-from app.demo import accounts, basemap, files, ground, planted, register, scenes, sources, tables, truth
+from app.demo import (
+    accounts,
+    basemap,
+    files,
+    ground,
+    planted,
+    planting,
+    register,
+    scenes,
+    sources,
+    tables,
+    truth,
+)
 from app.demo.accounts import DemoAccount
 from app.demo.files import Written
 from app.demo.ground import Ground
@@ -132,11 +144,11 @@ def make(
         around = planted.Around(
             grounds[code], boundaries.shape(code), grounds[codes[number - 1]], whole, day, seed
         )
-        planted.plant(permits[code], planted.PERMIT_ERRORS, around)
-        planted.plant(intakes[code], planted.INTAKE_ERRORS, around)
+        planting.plant(permits[code], planted.PERMIT_ERRORS, around)
+        planting.plant(intakes[code], planted.INTAKE_ERRORS, around)
         if code == codes[0]:
-            planted.plant(caps, planted.INDICATOR_ERRORS, around)
-    planted.follow(list(permits.values()), list(intakes.values()))
+            planting.plant(caps, planted.INDICATOR_ERRORS, around)
+    planting.follow(list(permits.values()), list(intakes.values()))
     written = [
         files.write_plain(caps, folder / "示例_扬州市_管控指标.xlsx"),
         *(files.write_permits(table, folder) for table in permits.values()),

@@ -161,7 +161,7 @@ def _share(counts: npt.NDArray[np.int64], permits: int) -> npt.NDArray[np.int64]
     order = room[np.argsort((exact - np.floor(exact))[room])[::-1]]
     short = permits - int(shares.sum())
     shares[order[:short]] += 1
-    return shares
+    return np.asarray(shares, np.int64)
 
 
 def _serials(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

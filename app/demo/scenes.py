@@ -124,7 +124,7 @@ def _beside(
             profile.industry, volume, volume / 90, None, first, last, town, fixed=True,
         )  # fmt: skip
     intake = Intake(
-        f"{ground.code}9{number:05d}", f"{village}{'养殖取水口' if pond else '灌溉井'}", holder, ground.code, town,
+        f"{ground.code}8{number:05d}", f"{village}{'养殖取水口' if pond else '灌溉井'}", holder, ground.code, town,
         round(lon, 7), round(lat, 7), profile, profile.industry, f"{village}鱼塘" if pond else "", "其他" if pond else "",
         volume, None, None if pond else 45.0, "" if pond else "浅层地下水", "在用", as_of - timedelta(days=3000),
         (permit.number,) if permit else (), "" if permit else "无证", fixed=True,
