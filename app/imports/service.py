@@ -248,6 +248,7 @@ def _apply(services: Services, kind: ImportKind, record: Import, actor: Actor) -
         if current is None or current.state == "cancelled":
             raise Cancelled
         current.state = "applying"
+        staging.refresh_statistics(session, kind)
         outcome = kind.apply(
             session, str(record.id), Scope(record.scope_lo, record.scope_hi, record.scope_basin)
         )
@@ -295,14 +296,15 @@ def reject_duplicates(
     """
     session.execute(
         text(f"""
-        with ranked as (
-          select row_no, {key} as key, first_value(row_no) over w as first_row,
-                 md5(row({same})::text) = first_value(md5(row({same})::text)) over w as same,
-                 row_number() over w as n
-          from staging.{kind.staging} where import_id = :id window w as (partition by {key} order by row_no)
+        with repeated as materialized (
+          select row_no, first_row, same from (
+            select row_no, first_value(row_no) over w as first_row, row_number() over w as n,
+                   md5(row({same})::text) = first_value(md5(row({same})::text)) over w as same
+            from staging.{kind.staging} where import_id = :id window w as (partition by {key} order by row_no)
+          ) ranked where n > 1
         ), dropped as (
-          delete from staging.{kind.staging} s using ranked r
-          where s.import_id = :id and s.row_no = r.row_no and r.n > 1 returning r.row_no, s.{field}::text as shown, r.first_row, r.same
+          delete from staging.{kind.staging} s using repeated r
+          where s.import_id = :id and s.row_no = r.row_no returning r.row_no, s.{field}::text as shown, r.first_row, r.same
         )
         insert into shuitu.import_rejects (import_id, row_no, severity, field, value, reason, message, expected, raw)
         select :id, row_no, case when same then 'warning' else 'reject' end, :field, shown,

@@ -103,6 +103,11 @@ def forget(session: Session, kind: ImportKind, import_id: UUID) -> None:
     session.execute(text(f"delete from staging.{kind.staging} where import_id = :id"), {"id": import_id})
 
 
+def refresh_statistics(session: Session, kind: ImportKind) -> None:
+    """Tell the planner what is staged: else it takes the table for empty, and joins it row by row."""
+    session.execute(text("select staging.refresh_statistics(:table)"), {"table": kind.staging})
+
+
 def staged(session: Session, kind: ImportKind, import_id: UUID) -> int:
     return int(
         session.execute(
