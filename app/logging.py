@@ -41,6 +41,8 @@ def configure(log_format: str, level: str) -> None:
     if level != "debug":
         # Three lines for each standing task, each minute.
         logging.getLogger("procrastinate").setLevel("WARNING")
+        # One for each file written.
+        logging.getLogger("pyogrio").setLevel("WARNING")
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
