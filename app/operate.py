@@ -174,7 +174,8 @@ def _tell_accounts(accounts: Sequence[Mapping[str, str]]) -> None:
 def _prepare(settings: Settings) -> Dsns:
     """The database up and at the present schema."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("alembic").setLevel("WARNING")
+    for talker in ("alembic", "pyogrio"):
+        logging.getLogger(talker).setLevel("WARNING")
     with console.status("启动数据库 · starting the database"):
         if not settings.database_url:
             EmbeddedCluster(settings.data_dir).start()

@@ -3,6 +3,7 @@
 Built once, in `app.main`, `app.cli` or `app.worker`, and handed down.
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,13 @@ from pydantic_settings import (
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def _data_dir() -> Path:
+    """`.data` in the installation. As root, the database's server runs as another user, who must be able to walk
+    there: where the installation lies in a closed folder such as /root, it is /var/lib/shuitu."""
+    closed = any(not folder.stat().st_mode & 0o001 for folder in (ROOT, *ROOT.parents))
+    return Path("/var/lib/shuitu") if os.geteuid() == 0 and closed else ROOT / ".data"
+
+
 class Settings(BaseSettings):
     """Every setting, with its default and what it is for."""
 
@@ -24,7 +32,8 @@ class Settings(BaseSettings):
 
     config: Path | None = Field(None, description="TOML file with these settings (lower-case names)")
     data_dir: Path = Field(
-        ROOT / ".data", description="where the private database, uploads, imagery and archives live"
+        default_factory=_data_dir,
+        description="where the private database, uploads, imagery and archives live",
     )
     database_url: str | None = Field(
         None, description="libpq URL of a PostGIS database of your own; empty starts a private one"
@@ -79,8 +88,6 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        import os
-
         sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
         if path := os.environ.get("SHUITU_CONFIG"):
             sources.append(TomlConfigSettingsSource(settings_cls, Path(path)))

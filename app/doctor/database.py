@@ -21,12 +21,12 @@ ROLES = ("shuitu_owner", "shuitu_service", "shuitu_map")
 ADMINISTRATOR = "请数据库管理员执行 `shuitu doctor --sql` 给出的语句 (have the database's administrator run what `shuitu doctor --sql` prints)"
 Connection = psycopg.Connection[Any]
 
-# Tables that hold rows of a region, below the two schemas that people read.
+# Tables that hold rows of a region, in the two schemas that people read; the demo's mark is no such row.
 REGIONAL = """
 select c.oid::regclass::text, c.relrowsecurity and c.relforcerowsecurity
        and exists (select from pg_policy p where p.polrelid = c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname in ('shuitu', 'map') and c.relkind in ('r', 'p')
+where n.nspname in ('shuitu', 'map') and c.relkind in ('r', 'p') and c.relname <> 'demo'
   and exists (select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
               and a.attname in ('county_code', 'region_code'))
 order by 1"""
