@@ -46,16 +46,18 @@ def get_catalog(actor: CurrentActor, services: ServicesDep, tx: Tx) -> dict[str,
 
 
 @cache
-def _sprite(ratio: int) -> tuple[dict[str, Any], bytes]:
-    return sprite(catalog.load().values(), ratio)
+def _sprite(ratio: int, theme: str) -> tuple[dict[str, Any], bytes]:
+    return sprite(catalog.load().values(), ratio, theme)
 
 
 # Before the route of a theme, which would take "sprite" for one.
-@router.get("/styles/sprite{ratio}.{kind}", include_in_schema=False)
+@router.get("/styles/sprite{variant}.{kind}", include_in_schema=False)
 @router.get("/styles/sprite.{kind}", include_in_schema=False)
-def get_sprite(kind: Literal["json", "png"], ratio: Literal["@2x", ""] = "") -> Response:
+def get_sprite(
+    kind: Literal["json", "png"], variant: Literal["", "@2x", "-dark", "-dark@2x"] = ""
+) -> Response:
     """The little pictures of the style, drawn from the declarations."""
-    index, png = _sprite(2 if ratio else 1)
+    index, png = _sprite(2 if "@2x" in variant else 1, "dark" if "dark" in variant else "light")
     if kind == "json":
         return JSONResponse(index, headers=PUBLIC_CACHE)
     return Response(png, media_type="image/png", headers=PUBLIC_CACHE)

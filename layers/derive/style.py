@@ -285,7 +285,7 @@ def style(
         "name": "水图" if lang.startswith("zh") else "Shuitu",
         "center": [119.45, 32.75],
         "zoom": 8,
-        "sprite": f"{base_url}/styles/sprite",
+        "sprite": f"{base_url}/styles/sprite" + ("" if theme == "light" else f"-{theme}"),
         "sources": {
             layer.id: {
                 "type": "vector",

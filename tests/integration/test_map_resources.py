@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 
-@pytest.mark.parametrize(("suffix", "scale"), [("", 1), ("@2x", 2)])
+@pytest.mark.parametrize(("suffix", "scale"), [("", 1), ("@2x", 2), ("-dark", 1), ("-dark@2x", 2)])
 def test_every_picture_of_the_style_is_in_the_sprite(web: TestClient, suffix: str, scale: int) -> None:
     index = web.get(f"/styles/sprite{suffix}.json").json()
     picture = web.get(f"/styles/sprite{suffix}.png")
@@ -22,7 +22,8 @@ def test_every_picture_of_the_style_is_in_the_sprite(web: TestClient, suffix: st
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_style_names_only_what_this_server_has(web: TestClient, theme: str) -> None:
     style = web.get(f"/styles/{theme}.json").json()
-    assert style["sprite"] == "http://testserver/styles/sprite"
+    assert style["sprite"] == "http://testserver/styles/sprite" + ("-dark" if theme == "dark" else "")
+    assert web.get(style["sprite"] + ".json").status_code == 200
     assert {layer["source"] for layer in style["layers"] if "source" in layer} == set(style["sources"])
     shown = {layer["metadata"]["shuitu:layer"] for layer in style["layers"] if "metadata" in layer}
     listed = {layer["id"] for layer in web.get("/api/catalog").json()["layers"]}
