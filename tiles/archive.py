@@ -66,7 +66,7 @@ async def write(
 ) -> int:
     """Write one layer, as this viewer sees it, to `target`; returns the number of tiles.
 
-    A tile whose parent is empty is empty too and is not asked for. The file appears only when it is
+    Where nothing touches a tile, nothing below it is asked for. The file appears only when it is
     whole: it is written beside the target and moved over it.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ async def write(
                     zxy_to_tileid(address.z, address.x, address.y), gzip.compress(body, 6, mtime=0)
                 )
                 written += 1
-            else:
+            elif not await postgis.touched(pool, layer, viewer, address):
                 empty.add(address)
             progress(done, len(todo))
         west, south, east, north = bounds

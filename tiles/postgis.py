@@ -46,3 +46,16 @@ async def tile(pool: Pool, layer: Layer, viewer: Viewer, address: Address, *, hi
         else:
             found = await _one(connection, source.points(layer, viewer.audience, address, hidden_bits))
         return bytes(found or b"")
+
+
+async def touched(pool: Pool, layer: Layer, viewer: Viewer, address: Address) -> bool:
+    """Could a tile below this one hold something, although this one is empty? What is too small to be drawn
+    here may be large enough there; points are drawn at every zoom.
+
+    Raises psycopg.OperationalError if the database cannot be reached.
+    """
+    if layer.points is not None:
+        return False
+    async with pool.connection() as connection, connection.transaction():
+        await enter_scope(connection, viewer)
+        return bool(await _one(connection, source.touches(layer, viewer.audience, address)))

@@ -119,3 +119,10 @@ def features(layer: Layer, audience: Audience, tile: Address) -> Statement:
         layer=_literal(layer.id),
     )
     return Statement(sql, {"z": tile.z, "x": tile.x, "y": tile.y, "buffer": buffer, "margin": buffer / 4096})
+
+
+def touches(layer: Layer, audience: Audience, tile: Address) -> Statement:
+    """Whether anything of a layer with a plain view touches the tile, be it too small to be drawn."""
+    sql = _template("touches").format(view=relation(layer, audience), geometry=quote(layer.source.geometry))
+    margin = BUFFER[layer.source.kind] / 4096
+    return Statement(sql, {"z": tile.z, "x": tile.x, "y": tile.y, "margin": margin})

@@ -57,14 +57,13 @@ def count(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int)
     )
 
 
-def extent(layer: Layer, audience: Audience) -> Statement:
-    """West, south, east, north, first and last instant of what the viewer sees; NULL where there is nothing."""
-    geometry = quote(layer.source.geometry)
-    timed = layer.source.datetime if _timed(layer, audience) else None
-    instant = quote(timed) if timed else "null::timestamptz"
+def times(layer: Layer, audience: Audience) -> Statement | None:
+    """First and last instant of what the viewer sees; None for a layer without time."""
+    if layer.source.datetime is None or not _timed(layer, audience):
+        return None
+    name = quote(layer.source.datetime)
     return Statement(
-        f"select st_xmin(e), st_ymin(e), st_xmax(e), st_ymax(e), first, last from (select st_extent({geometry}) e, "
-        f"min({instant})::timestamptz first, max({instant})::timestamptz last from {relation(layer, audience)}) x"
+        f"select min({name})::timestamptz, max({name})::timestamptz from {relation(layer, audience)}"
     )
 
 

@@ -198,7 +198,7 @@ async def definition(asked: Asked) -> Answer:
 async def collections(asked: Asked) -> Answer:
     parameters.only(asked.request.query_params, ())
     found = [
-        (layer, await asked.store.extent(layer, asked.viewer))
+        (layer, await asked.store.extent_of(layer, asked.viewer))
         for layer in reversed(catalog.visible_to(asked.viewer.audience))
     ]
     made, links = documents.collections(asked.at, asked.media, found)
@@ -210,7 +210,7 @@ async def collection(asked: Asked) -> Answer:
     parameters.only(asked.request.query_params, ())
     layer = asked.layer()
     made, links = documents.collection(
-        asked.at, asked.media, layer, await asked.store.extent(layer, asked.viewer)
+        asked.at, asked.media, layer, await asked.store.extent_of(layer, asked.viewer)
     )
     return (
         Answer(html.collection(asked.at, layer, asked.viewer.audience, made, links), links)

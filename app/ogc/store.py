@@ -1,6 +1,5 @@
 """Collections and items out of PostGIS, as the map reader in the viewer's scope."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,11 +11,9 @@ import psycopg
 from app.ogc import query
 from app.ogc.parameters import ItemsQuery
 from app.ogc.query import Statement
-from layers.derive.columns import quote
 from layers.model import Layer
-from tiles import source
+from tiles import extent, source
 from tiles.address import Address, Viewer
-from tiles.keys import cell_range
 from tiles.postgis import Pool, enter_scope
 
 PAGE_BYTES = 16 * 2**20
@@ -92,7 +89,7 @@ class Store:
             row = await cursor.fetchone()
         return str(row[1]) if row else None
 
-    async def extent(self, layer: Layer, viewer: Viewer) -> Extent:
+    async def extent_of(self, layer: Layer, viewer: Viewer) -> Extent:
         """Kept until the layer changes, ten minutes at most."""
         key, version = (layer.id, viewer.key), self.version(layer.id)
         kept = self._extents.get(key)
@@ -136,40 +133,10 @@ async def _rows(
 
 
 async def _extent(connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer) -> Extent:
-    if layer.points is not None:
-        return Extent(await _extent_of_cells(connection, layer), None)
-    statement = query.extent(layer, viewer.audience)
-    cursor = await connection.execute(statement.sql.encode(), statement.values)
+    box = await extent.bounds(connection, layer, viewer.audience)
+    statement = query.times(layer, viewer.audience)
+    if box is None or statement is None:
+        return Extent(box, None)
+    cursor = await connection.execute(statement.sql.encode())
     row = await cursor.fetchone()
-    if row is None or row[0] is None:
-        return Extent(None, None)
-    west, south, east, north, first, last = row
-    return Extent((west, south, east, north), (first, last) if first is not None else None)
-
-
-async def _extent_of_cells(
-    connection: psycopg.AsyncConnection[Any], layer: Layer
-) -> tuple[float, float, float, float] | None:
-    """The bounds of the finest overview cells that hold something: at most 0.02° beyond the points."""
-    assert layer.points is not None  # noqa: S101 - asked of big point layers
-    depth = layer.points.cells_to_zoom + source.CELL_DEPTH
-    lo, hi = cell_range(Address(0, 0, 0), depth)
-    side = 1 << source.CELL_BITS - depth
-    cursor = await connection.execute(
-        f"select min(sx / n), max(sx / n), min(sy / n), max(sy / n) from {quote(layer.points.cells)} "
-        "where key >= %s and key < %s and n > 0".encode(),
-        (lo, hi),
-    )
-    row = await cursor.fetchone()
-    if row is None or row[0] is None:
-        return None
-    west, east, north, south = (
-        (int(value) // side + step) * side / (1 << source.CELL_BITS)
-        for value, step in zip(row, (0, 1, 0, 1), strict=True)
-    )
-    return west * 360 - 180, _latitude(south), east * 360 - 180, _latitude(north)
-
-
-def _latitude(y: float) -> float:
-    """Degrees of a position down the square of Web Mercator, from 0 to 1."""
-    return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y))))
+    return Extent(box, (row[0], row[1]) if row and row[0] is not None else None)
