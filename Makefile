@@ -37,7 +37,7 @@ frontend: frontend/dist/index.html ## 构建前端 · build the front end
 
 frontend/node_modules/installed: frontend/package-lock.json .venv/installed
 	@echo "安装前端依赖 · installing front-end packages"
-	@cd frontend && $(NODE) npm ci --no-audit --no-fund --loglevel=error && touch node_modules/installed
+	@cd frontend && $(NODE) npm ci --no-audit --no-fund --no-update-notifier --loglevel=error && touch node_modules/installed
 
 frontend/dist/index.html: frontend/node_modules/installed $(shell find frontend/src frontend/index.html frontend/vite.config.ts -type f 2>/dev/null)
 	@echo "构建前端 · building the front end"
