@@ -85,6 +85,12 @@ def stop() -> None:
 def demo(
     detach: Annotated[bool, typer.Option("--detach", help="return once the service is ready")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="remove the demo and its data instead")] = False,
+    nation: Annotated[
+        bool,
+        typer.Option(
+            "--nation", help="add 5.9 million generated intakes all over the country, for benchmarks"
+        ),
+    ] = False,
 ) -> None:
     """The pilot prefecture with generated data; kept for the next time. Example: shuitu demo --detach"""
     settings = Settings()
@@ -97,6 +103,8 @@ def demo(
     if not _is_whole(dsns):
         _require_empty_or_demo(settings, dsns)
         _load(settings)
+    if nation:
+        _load_nation(settings)
     accounts = _accounts(settings)
     if _tell_running(settings):
         _tell_accounts(accounts)
@@ -242,6 +250,20 @@ def _load(settings: Settings) -> None:
     with _progress() as report:
         _detect(services, report)
     services.engine.dispose()
+
+
+def _load_nation(settings: Settings) -> None:
+    from app import wiring
+    from app.demo.nation import load_nation
+
+    services = wiring.services(settings)
+    try:
+        with _progress() as report:
+            load_nation(services, progress=report)
+    except Conflict:
+        _say("全国示例数据已在库中 · the nation's register is there already")
+    finally:
+        services.engine.dispose()
 
 
 def _accounts(settings: Settings) -> list[dict[str, str]]:

@@ -1,6 +1,7 @@
 """What happened, written in the transaction of the fact it reports. Everything that follows reads it from there."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import text
@@ -33,4 +34,14 @@ def record(
             "basin_id": basin_id,
             "facts": json.dumps(facts or {}, ensure_ascii=False),
         },
+    )
+
+
+def record_import(session: Session, layer: str, import_id: str, counties: Iterable[int]) -> None:
+    """Write one change a county (a bulk import counts as one); 0 stands for what lies in no county."""
+    session.execute(
+        text("""insert into shuitu.changes (actor_name, layer, action, county_code, basin_id, facts)
+                select i.actor_name, :layer, 'import', c, i.scope_basin, jsonb_build_object('import', i.id)
+                from shuitu.imports i, unnest(cast(:counties as integer[])) c where i.id = cast(:id as uuid)"""),
+        {"layer": layer, "id": import_id, "counties": sorted(counties)},
     )

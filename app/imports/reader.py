@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -267,16 +267,28 @@ def _vector(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk]:
 
 def _dbf_encoding(path: Path) -> str | None:
     """A Shapefile without .cpg is GBK in this trade, unless its texts are UTF-8."""
-    if path.suffix.lower() != ".shp" or path.with_suffix(".cpg").exists():
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as packed:
+            names = {Path(name).suffix.lower(): name for name in packed.namelist()}
+            if ".cpg" in names or ".dbf" not in names:
+                return None
+            with packed.open(names[".dbf"]) as file:
+                sample = _texts_of_dbf(file)
+    elif path.suffix.lower() == ".shp" and (dbf := path.with_suffix(".dbf")).exists():
+        if path.with_suffix(".cpg").exists():
+            return None
+        with dbf.open("rb") as file:
+            sample = _texts_of_dbf(file)
+    else:
         return None
-    dbf = path.with_suffix(".dbf")
-    if not dbf.exists():
-        return None
-    with dbf.open("rb") as file:
-        size = int.from_bytes(file.read(10)[8:10], "little")
-        file.seek(max(0, size))
-        sample = file.read(SAMPLE)
     return "UTF-8" if _encoding(sample) == "utf-8-sig" else "GB18030"
+
+
+def _texts_of_dbf(file: IO[bytes]) -> bytes:
+    """The beginning of the records, behind the header, which says its own size."""
+    size = int.from_bytes(file.read(10)[8:10], "little")
+    file.seek(size)
+    return file.read(SAMPLE)
 
 
 def _parquet(path: Path, skip_rows: int) -> Iterator[RawChunk]:

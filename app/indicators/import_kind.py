@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.changes import service as changes
 from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue, Outcome, Scope
 from app.imports.service import reject_duplicates
 from app.regions.codes import BASINS
@@ -163,6 +164,7 @@ def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     total = session.execute(
         text("select count(*) from staging.indicators where import_id = :id"), {"id": import_id}
     ).scalar_one()
+    changes.record_import(session, "indicators", import_id, {row.region_code or 0 for row in rows})
     new = sum(row.new for row in rows)
     return Outcome(
         new,

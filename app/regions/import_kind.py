@@ -7,6 +7,7 @@ import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.changes import service as changes
 from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue, Outcome, Scope
 from app.imports.service import reject_duplicates
 
@@ -120,6 +121,7 @@ def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     total = session.execute(
         text("select count(*) from staging.regions where import_id = :id"), {"id": import_id}
     ).scalar_one()
+    changes.record_import(session, "regions", import_id, {row.code for row in rows})
     new = sum(row.new for row in rows)
     return Outcome(new, len(rows) - new, total - len(rows), tuple(sorted({row.code for row in rows})))
 

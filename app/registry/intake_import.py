@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.changes import service as changes
 from app.imports.interpret import LAT_ALIASES, LON_ALIASES
 from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue, Outcome, Scope
 from app.imports.service import reject_duplicates
@@ -244,7 +245,7 @@ def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
         | set(former)
         | links.states(session, import_id, of_permits=False)
     )
-    links.changes(session, "intakes", import_id, counties)
+    changes.record_import(session, "intakes", import_id, counties)
     new, touched = sum(r.new for r in counted), sum(r.n for r in counted)
     return Outcome(new, touched - new, total - touched, tuple(sorted(counties)))
 

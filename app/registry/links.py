@@ -63,16 +63,6 @@ def states(session: Session, import_id: str, *, of_permits: bool) -> set[int]:
     return set(session.execute(text(STATES.format(which=which)), {"id": import_id}).scalars())
 
 
-def changes(session: Session, layer: str, import_id: str, counties: set[int]) -> None:
-    """One change a county: a bulk import counts as one."""
-    session.execute(
-        text("""insert into shuitu.changes (actor_name, layer, action, county_code, basin_id, facts)
-                select i.actor_name, :layer, 'import', c, i.scope_basin, jsonb_build_object('import', i.id)
-                from shuitu.imports i, unnest(cast(:counties as integer[])) c where i.id = cast(:id as uuid)"""),
-        {"layer": layer, "id": import_id, "counties": sorted(counties)},
-    )
-
-
 def outside(session: Session, import_id: str, table: str, fact: str, join: str, field: str) -> None:
     """Staged rows whose business key belongs to a fact in another jurisdiction: to the rejects.
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.changes import service as changes
 from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue, Outcome, Scope
 from app.imports.service import reject_duplicates
 from app.imports.values import BadValue
@@ -166,8 +167,8 @@ def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     session.execute(text(LINK), {"id": import_id})
     counties = {row.county_code for row in rows}
     intakes = links.states(session, import_id, of_permits=True)
-    links.changes(session, "permits", import_id, counties)
-    links.changes(session, "intakes", import_id, intakes)
+    changes.record_import(session, "permits", import_id, counties)
+    changes.record_import(session, "intakes", import_id, intakes)
     new = sum(row.new for row in rows)
     return Outcome(new, len(rows) - new, total - len(rows), tuple(sorted(intakes)))
 

@@ -107,6 +107,7 @@ def test_every_form_of_file_says_the_same(form: str, services: Services, folder:
             "年取水量(万m³)": "vol",
         }
         frame(codes).rename(columns=short).to_file(folder / "qsk.shp", encoding="GBK")
+        (folder / "qsk.cpg").unlink()  # as the trade sends them: GBK, and nothing that says so
         subprocess.run(
             [sys.executable, "-m", "zipfile", "-c", str(path), *map(str, folder.glob("qsk.*"))], check=True
         )
@@ -319,3 +320,22 @@ def test_upload_from_the_browser(
     assert (
         web.post("/api/imports", data={"kind": "intakes"}, files={"file": ("a.csv", body)}).status_code == 401
     )
+
+
+def test_an_indicator_tells_the_map_that_it_changed(services: Services, folder: Path) -> None:
+    row = {
+        "行政区划代码": "321084",
+        "指标类型": "total_use_cap",
+        "水平年": "2030",
+        "指标值(万m³)": "9000",
+        "文号": "示例〔2024〕1号",
+    }
+    record = bring(services, as_csv(folder / "z.csv", [row]), "indicators")
+    assert (record.rows_new, record.rows_rejected) == (1, 0)
+    with transaction(services.engine, NATION) as session:
+        told = (
+            session.execute(text("select county_code from shuitu.changes where layer = 'indicators'"))
+            .scalars()
+            .all()
+        )
+    assert told == [321084]
