@@ -1,5 +1,9 @@
 """Two dates of one place: the earlier one on the later one's grid, its shift measured and taken out."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import rasterio
@@ -11,6 +15,7 @@ from skimage.registration import phase_cross_correlation
 
 from remote_sensing.scene import Grid, Scene
 
+Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 SIDE = 1024
 MOST_PIXELS = 3.0
@@ -41,6 +46,24 @@ class Aligned:
         values: Floats = raw.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
         values[~seen] = np.nan
         return values
+
+    def source(self, names: Sequence[str]) -> "AlignedSource":
+        """The bands as `strips` reads them."""
+        return AlignedSource(self, tuple(names))
+
+
+@dataclass
+class AlignedSource:
+    """Reads an earlier scene piece by piece on the later grid."""
+
+    aligned: Aligned
+    names: tuple[str, ...]
+
+    def read(self, window: Window) -> list[Array]:
+        return [self.aligned.read(name, window) for name in self.names]
+
+    def reflectance(self, number: int, raw: Array) -> Floats:
+        return raw
 
 
 def align(earlier: Scene, later: Scene) -> Aligned:

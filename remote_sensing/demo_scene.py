@@ -20,8 +20,9 @@ from rasterio.transform import from_origin
 from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
 
 from remote_sensing.evaluate import mask_of
-from remote_sensing.pipeline import Found, Options, find
+from remote_sensing.options import Options
 from remote_sensing.scene import Scene, open_scenes, to_stored
+from remote_sensing.search import Found, find
 
 Array = npt.NDArray[Any]
 BANDS = ("B02", "B03", "B04", "B08")

@@ -15,8 +15,10 @@ from rasterio.windows import Window
 from skimage.filters import threshold_otsu
 
 from remote_sensing import compare, indices
-from remote_sensing.pipeline import Candidate, Found, Options, find
+from remote_sensing.judge import Candidate
+from remote_sensing.options import Options
 from remote_sensing.scene import Scene, from_stored
+from remote_sensing.search import Found, find
 
 Bools = npt.NDArray[np.bool_]
 

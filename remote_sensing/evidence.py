@@ -34,14 +34,16 @@ def squash(value: float) -> float:
 
 
 def score(
-    *, area_m2: float, least_m2: float, contrast: float, elongation: float, at_edge: bool, category: str,
-    distance_m: float | None, reach_m: float, shadow_share: float,
+    *, kind: str, area_m2: float, least_m2: float, contrast: float, category: str, distance_m: float | None, reach_m: float,
+    flags: dict[str, Any],
 ) -> float:  # fmt: skip
     """0 to 1: how much a finding is worth a look. Larger, clearer, farther from any intake, newer: higher.
 
-    Long narrow water is a river or canal as likely as a pond; shadow lowers, and never hides.
+    Long narrow water is a river or canal as likely as a pond; water that all but touches registered water is
+    likely part of it; shadow lowers, and never hides. The weights are judgement, of 2026-11, until
+    decisions of people calibrate them.
     """
-    clear = squash(1.2 * math.log2(max(area_m2 / least_m2, 1.0)) + 8 * contrast - 1.0)
+    clear = squash(0.9 * math.log2(max(area_m2 / least_m2, 1.0)) + 3 * min(max(contrast, 0.0), 0.4) - 1.2)
     far = 1.0 if distance_m is None else squash(2.5 * (distance_m / reach_m - 1.6))
     weight = {
         "new_since_last_date": 1.0,
@@ -51,11 +53,19 @@ def score(
     }[category]
     unserved = far if category in ("no_intake", "new_since_last_date") else 0.9
     made = clear * weight * (0.35 + 0.65 * unserved)
-    if elongation > 6:
+    if kind == "water_body" and flags["elongation"] > LONG:
         made *= 0.55
-    if at_edge:
+    if flags["adjoins_served_m2"]:
+        made *= 0.2 if area_m2 < 0.1 * flags["adjoins_served_m2"] else 0.5
+    if flags["at_edge"]:
         made *= 0.85
-    return round(min(0.99, made * (1 - 0.4 * shadow_share)), 3)
+    return round(min(0.99, made * (1 - 0.4 * float(flags["shadow_share"]))), 3)
+
+
+LONG = 6.0
+"""Length over width from which water looks like a river or canal."""
+GROWN = 0.8
+"""An object of which less than this share was there at the earlier date has grown."""
 
 
 def mu(area_m2: float) -> str:
@@ -103,6 +113,14 @@ def reasons(
                 f"At the earlier date only {before_share:.0%} of it was {en}",
             )
         )
+    elif before_share is not None and before_share < GROWN:
+        found.append(
+            _r(
+                "grown",
+                f"较上期影像扩大约 {area_m2 * (1 - before_share):,.0f} m²",
+                f"It has grown by about {area_m2 * (1 - before_share):,.0f} m² since the earlier date",
+            )
+        )
     if category == "no_valid_permit":
         found.append(
             _r(
@@ -127,7 +145,15 @@ def reasons(
         )
     if flags.get("shadow_share", 0) > 0.3:
         found.append(_r("shadow", "可能是阴影，请核对", "May be shadow: check"))
-    if flags.get("elongation", 0) > 6:
+    if flags.get("adjoins_served_m2"):
+        found.append(
+            _r(
+                "adjoins_served",
+                "紧邻有登记取水口的较大水体，可能是其一部分",
+                "All but touches larger water that has a registered intake: may be part of it",
+            )
+        )
+    if kind == "water_body" and flags.get("elongation", 0) > LONG:
         found.append(
             _r("river_like", "形状狭长，可能是河道或渠道", "Long and narrow: may be a river or canal")
         )

@@ -42,10 +42,9 @@ def _compiled(name: str) -> Any:
     return numba.vectorize([signature], nopython=True)(function)  # type: ignore[no-untyped-call]
 
 
-def compute(name: str, bands: Mapping[str, Floats]) -> Floats:
-    """The index over arrays of one shape, float32; NaN where a band is NaN or the formula has no value."""
+def compute(name: str, bands: Mapping[str, Floats], out: Floats | None = None) -> Floats:
+    """The index over arrays of one shape, float32; not finite where a band is NaN or the formula has no value."""
     arguments = [bands[band] for band in bands_of(name)]
     with np.errstate(all="ignore"):
-        values: Floats = _compiled(name)(*arguments)
-    values[~np.isfinite(values)] = np.nan
+        values: Floats = _compiled(name)(*arguments, out=out)
     return values

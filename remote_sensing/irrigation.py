@@ -1,52 +1,119 @@
 """Vigorous vegetation that stands out from its surroundings: what irrigation looks like in a dry season.
 
-Woods are as green as crops (NDVI > 0.6 finds fields with precision .09 on the demo scene). What tells
-them apart is near infrared (NIRv = NDVI × near infrared, spyndex) and the share of green in the visible.
+Woods are as green as crops (NDVI > 0.6 finds fields with precision .09 on the demo scene). Two things
+make a field stand out: everything around is dry, or it reflects less green, against near infrared and
+red, than most of the green around it. The measure is ln(N R / G²): leaves of crops hold more chlorophyll
+per area than crowns with their shadows. It is compared with the block's own green, never with a
+fixed number, since woods and crops differ from place to place.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation, binary_erosion, uniform_filter
 
-from remote_sensing import indices
+from remote_sensing.strips import HALO
 
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.uint8]
 BANDS = ("green", "red", "nir")
-LEAST_NDVI, LEAST_NIRV, ABOVE_BACKGROUND = 0.6, 0.16, 1.6
-WOODY_GREEN_TO_RED = 1.25
-"""Crowns reflect more green per red than crops do (demo scene: medians 1.37 and 1.06; AUC .87)."""
-CORE = np.ones((3, 3), bool)
-"""A field is at least this wide: what is narrower is a hedge, a verge or a speckle in a wood."""
+LEAST_NDVI = 0.55
+SPREADS = 2.0
+"""How many robust spreads above the median of the block's green a field lies. On the demo scene anything
+from 1.5 to 2.5 gives an IoU above .7."""
+RARE_GREEN = 0.10
+"""Where less than this share of a block is green, green itself stands out."""
+FEWEST = 200
+"""Green pixels needed to speak of a block's own green."""
 
 
-def fields(bands: Mapping[str, Floats], background: float) -> Bools:
-    """Pixels of vigorous fields in one block.
+@dataclass(frozen=True)
+class Limit:
+    """What a pixel of a field must exceed in one block: N R / G² (smoothed); 0 where green is rare."""
 
-    `background` is the block's median NIRv: in a landscape that is green all over nothing stands out.
-    """
-    ndvi = indices.compute("NDVI", bands)
-    nirv = smooth(indices.compute("NIRv", bands), 3)
+    ratio: float
+
+
+def limit(bands: Mapping[str, Floats]) -> Limit:
+    """The limit of a block, from every fourth pixel in each direction."""
+    green, red, nir = (bands[name][::4, ::4] for name in BANDS)
     with np.errstate(all="ignore"):
-        green_to_red = smooth(bands["green"], 5) / smooth(bands["red"], 5)
-    least = max(LEAST_NIRV, ABOVE_BACKGROUND * min(background, 0.1))
-    mask = (ndvi > LEAST_NDVI) & (nirv > least) & (green_to_red < WOODY_GREEN_TO_RED)
-    # Beyond the block's edge the field may go on: erosion takes nothing there.
-    found: Bools = binary_dilation(binary_erosion(mask, CORE, border_value=1), CORE)
-    return found
+        is_green = (nir - red) > LEAST_NDVI * (nir + red)
+        values = np.log(nir[is_green] * red[is_green] / green[is_green] ** 2)
+    values = values[np.isfinite(values)]
+    seen = int(np.isfinite(nir).sum())
+    if len(values) < max(FEWEST / 16, RARE_GREEN * seen):
+        return Limit(0.0)
+    middle = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - middle)))
+    return Limit(float(np.exp(middle + SPREADS * spread)))
 
 
-def smooth(values: Floats, side: int) -> Floats:
-    """Mean of `side` × `side` pixels: fields are even inside, crowns of trees are not."""
-    filled = np.where(np.isfinite(values), values, np.float32(0))
-    made: Floats = uniform_filter(filled, side, mode="nearest")
-    return made
+@numba.njit(nogil=True)
+def _standing_out(green, red, nir, row0, col0, least_ndvi, least_ratio, sums, out):  # type: ignore[no-untyped-def]
+    """1 where a pixel is green and its 3 × 3 mean stands out, 2 where there is no data.
+
+    Works on the part of the bands at (row0, col0) that is as large as `out`. Sums of three rows, then of
+    three columns: plain loops over rows, which the compiler turns into vectors.
+    """
+    height, width = out.shape
+    g3, r3, n3 = sums[0], sums[1], sums[2]
+    for row in range(height):
+        g3[:] = 0
+        r3[:] = 0
+        n3[:] = 0
+        for y in range(max(0, row - 1), min(height, row + 2)):
+            greens = green[y + row0, col0 : col0 + width]
+            reds = red[y + row0, col0 : col0 + width]
+            nirs = nir[y + row0, col0 : col0 + width]
+            for col in range(width):
+                g, r, n = greens[col], reds[col], nirs[col]
+                seen = g + r + n < np.inf
+                g3[col] += g if seen else np.float32(0)
+                r3[col] += r if seen else np.float32(0)
+                n3[col] += n if seen else np.float32(0)
+        greens = green[row + row0, col0 + 1 : col0 + width - 1]
+        reds = red[row + row0, col0 + 1 : col0 + width - 1]
+        nirs = nir[row + row0, col0 + 1 : col0 + width - 1]
+        line = out[row, 1 : width - 1]
+        for col in range(width - 2):
+            gs = g3[col] + g3[col + 1] + g3[col + 2]
+            rs = r3[col] + r3[col + 1] + r3[col + 2]
+            ns = n3[col] + n3[col + 1] + n3[col + 2]
+            n, r = nirs[col], reds[col]
+            standing = (n - r > least_ndvi * (n + r)) & (ns * rs > least_ratio * gs * gs)
+            line[col] = np.uint8(standing) if greens[col] + r + n < np.inf else np.uint8(2)
 
 
-def background(bands: Mapping[str, Floats]) -> float:
-    """Median NIRv of a block."""
-    values = indices.compute("NIRv", {name: values[::4, ::4] for name, values in bands.items()})
-    kept = values[np.isfinite(values)]
-    return float(np.median(kept)) if kept.size else 0.0
+@numba.njit(nogil=True)
+def _opened(mask, inset, code, codes):  # type: ignore[no-untyped-def]
+    """Erosion and dilation by 3 × 3 (no data resists neither), written inside `inset` as `code`."""
+    height, width = mask.shape
+    for row in range(1, height - 1):
+        for col in range(1, width - 1):
+            if mask[row, col] != 1:
+                continue
+            whole = True
+            for y in range(row - 1, row + 2):
+                whole = whole and mask[y, col - 1] and mask[y, col] and mask[y, col + 1]
+            if not whole:
+                continue
+            for y in range(max(row - 1, inset), min(row + 2, height - inset)):
+                for x in range(max(col - 1, inset), min(col + 2, width - inset)):
+                    if mask[y, x] == 1 and codes[y - inset, x - inset] == 0:
+                        codes[y - inset, x - inset] = code
+
+
+def mark(bands: Mapping[str, Floats], at: tuple[int, int], least: Limit, codes: Codes) -> None:
+    """Write code 6 (kind 2, strong) where fields are, into the `codes` of a block that lies at (row, column).
+
+    `bands` reach HALO pixels beyond the blocks on all sides; `at` counts without them. A field is at least
+    three pixels wide: what is narrower is a hedge, a verge or a speckle in a wood.
+    """
+    green, red, nir = (bands[name] for name in BANDS)
+    mask = np.full((codes.shape[0] + 2 * HALO, codes.shape[1] + 2 * HALO), 2, np.uint8)
+    sums = np.empty((3, mask.shape[1]), np.float32)
+    _standing_out(green, red, nir, *at, np.float32(LEAST_NDVI), np.float32(least.ratio), sums, mask)
+    _opened(mask, HALO, 6, codes)

@@ -1,200 +1,253 @@
-"""Pixels to objects, window by window: memory follows the window, never the scene.
+"""Pixels to objects, piece by piece: memory follows the piece, never the scene.
 
-Each window is labelled by itself (8-connected) and its labels get numbers of their own. Where two
-windows meet, labels that touch are one object (union-find); sums over pixels simply add up. The
-labels wait in a scratch file until it is known which objects count; only those are drawn as polygons.
+Each piece is labelled by itself (8-connected); its labels are numbered on from the last piece's. Where
+two pieces meet, labels that touch are one object (union-find), sums over pixels add up, outlines join.
 """
 
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import cc3d
 import numba
 import numpy as np
 import numpy.typing as npt
-import rasterio.features
 import shapely
 from rasterio.windows import Window
 
+from remote_sensing import outlines
 from remote_sensing.scene import Grid
 
-Bools = npt.NDArray[np.bool_]
-Labels = npt.NDArray[np.int32]
 Array = npt.NDArray[Any]
-FEATHER = 1
+Codes = npt.NDArray[np.uint8]
+KIND, STRONG = 3, 4
+"""Bits of a code: the kind (0 nothing), and whether the pixel may stand for an object by itself."""
+LAYERS = ("water_index", "nir", "red", "shadow", "before", "seen_before")
+"""What is summed over objects: index and reflectance, and the pixels that are dark, that were of the same
+kind at the earlier date, and that the earlier date shows."""
+SHADOW = 0.03
+"""Reflectance in green, red and near infrared below which a pixel may be shadow of cloud, hill or building. A flag only."""
 
 
-def windows(grid: Grid, size: int) -> list[Window]:
-    """Windows that cover the grid, row by row."""
-    return [
-        Window(col, row, min(size, grid.width - col), min(size, grid.height - row))
-        for row in range(0, grid.height, size)
-        for col in range(0, grid.width, size)
-    ]
+@dataclass(frozen=True)
+class Part:
+    """The labelled pixels of one piece. Labels count from 1."""
+
+    window: Window
+    kind: Array
+    pixels: Array
+    strong: Array
+    sums: Array
+    """Sums of the layers over each label, shape (labels, layers)."""
+    box: Array
+    """First and last column and row in the scene, shape (labels, 4): col0, row0, col1, row1 (inclusive)."""
+    border: tuple[Array, Array, Array, Array]
+    """Labels along the north, south, west and east side."""
+    rings: outlines.Rings
 
 
-@numba.njit(nogil=True, cache=False)
-def _find(parent: Array, i: int) -> int:
+@dataclass(frozen=True)
+class Objects:
+    """Objects of one kind, one entry each."""
+
+    pixels: Array
+    sums: dict[str, Array]
+    box: Array
+    shapes: Array
+    """Geometries in pixel corners."""
+
+    def mean(self, name: str) -> Array:
+        """Mean of a layer over each object."""
+        return self.sums[name] / self.pixels
+
+
+@numba.njit(nogil=True)
+def _measure(labels, codes, row0, col0, layers, darkest, kind, pixels, strong, sums, box):  # type: ignore[no-untyped-def]
+    index, nir, red, green, before, seen = layers
+    height, width = labels.shape
+    for row in range(height):
+        for col in range(width):
+            k = labels[row, col]
+            if k == 0:
+                continue
+            i = k - 1
+            if pixels[i] == 0:
+                kind[i] = codes[row, col] & 3
+                box[i, 0], box[i, 1], box[i, 2], box[i, 3] = col + col0, row + row0, col + col0, row + row0
+            pixels[i] += 1
+            strong[i] += codes[row, col] >> 2
+            box[i, 0] = min(box[i, 0], col + col0)
+            box[i, 2] = max(box[i, 2], col + col0)
+            box[i, 3] = row + row0
+            sums[i, 0] += index[row, col]
+            sums[i, 1] += nir[row, col]
+            sums[i, 2] += red[row, col]
+            brightest = max(nir[row, col], red[row, col], green[row, col])
+            sums[i, 3] += brightest < darkest
+            if seen[row, col]:
+                sums[i, 4] += (before[row, col] & 3) == (codes[row, col] & 3)
+                sums[i, 5] += 1
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is measured over the objects of one piece; arrays of the piece's shape."""
+
+    index: Array
+    bands: Mapping[str, Array]
+    before: Codes | None = None
+    seen_before: npt.NDArray[np.bool_] | None = None
+
+    def layers(self) -> tuple[Array, ...]:
+        """For `_measure`, in the order of LAYERS. Bands that are not there are stood in for."""
+        nir = self.bands["nir"]
+        nothing = np.zeros(self.index.shape, np.uint8)
+        return (
+            self.index, nir, self.bands.get("red", nir), self.bands.get("green", nir),
+            nothing if self.before is None else self.before,
+            nothing if self.seen_before is None else self.seen_before.astype(np.uint8),
+        )  # fmt: skip
+
+
+def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> Part:
+    """Label one piece. `codes`: see KIND and STRONG.
+
+    `least`: pixels, by kind, below which an object that touches no side of the piece is not drawn.
+    """
+    row, col = int(window.row_off), int(window.col_off)
+    labels, count = cc3d.connected_components(codes & KIND, connectivity=8, return_N=True)
+    kind, pixels, strong = (np.zeros(count, np.int64) for _ in range(3))
+    sums, box = np.zeros((count, len(LAYERS))), np.zeros((count, 4), np.int64)
+    _measure(labels, codes, row, col, look.layers(), np.float32(SHADOW), kind, pixels, strong, sums, box)
+    sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    drawn = np.zeros(count + 1, bool)
+    drawn[1:] = (pixels >= np.asarray(least)[kind]) & (strong > 0)
+    for side in sides:
+        drawn[side] = True
+    drawn[0] = False
+    made = outlines.rings(labels, drawn)
+    made.points[:, 0] += col
+    made.points[:, 1] += row
+    border = tuple(side.astype(np.int64) for side in sides)
+    return Part(window, kind, pixels, strong, sums, box, border, made)  # type: ignore[arg-type]
+
+
+@numba.njit(nogil=True)
+def _find(parent, i):  # type: ignore[no-untyped-def]
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
     return i
 
 
-@numba.njit(nogil=True, cache=False)
-def _unite(parent: Array, a: Array, b: Array) -> None:
+@numba.njit(nogil=True)
+def _unite(parent, kind, a, b):  # type: ignore[no-untyped-def]
     """Unite the labels of two touching lines of pixels, diagonals included."""
     for i in range(len(a)):
-        if a[i] == 0:
+        if a[i] < 0:
             continue
         for j in range(max(0, i - 1), min(len(b), i + 2)):
-            if b[j] != 0:
+            if b[j] >= 0 and kind[a[i]] == kind[b[j]]:
                 x, y = _find(parent, a[i]), _find(parent, b[j])
-                if x < y:
-                    parent[y] = x
-                elif y < x:
-                    parent[x] = y
+                parent[max(x, y)] = min(x, y)
 
 
-@dataclass
-class Objects:
-    """What the objects are, one entry each."""
-
-    number: Array
-    pixels: Array
-    sums: dict[str, Array]
-    box: Array
-    """First and last column and row, shape (n, 4): col0, row0, col1, row1 (inclusive)."""
-
-    def mean(self, name: str) -> Array:
-        """Mean of a summed layer over each object."""
-        return self.sums[name] / self.pixels
-
-
-@dataclass
-class Labeller:
-    """Collects the objects of one kind over a scene's windows. Windows may come in any order."""
-
-    grid: Grid
-    layers: tuple[str, ...]
-    folder: Path | None = None
-    _next: int = 1
-    _parts: list[tuple[int, Array, Array, dict[str, Array], Array]] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        self._file = tempfile.NamedTemporaryFile(dir=self.folder, prefix="labels-", suffix=".scratch")
-        self._labels: Labels = np.memmap(
-            self._file, np.int32, "w+", shape=(self.grid.height, self.grid.width)
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        del self._labels
-        self._file.close()
-
-    def add(self, window: Window, strong: Bools, weak: Bools, values: dict[str, Array]) -> None:
-        """Take in one window: `weak` pixels make the objects, those without a `strong` one fall later.
-
-        `values`: what is summed over each object, arrays of the window's shape (NaN counts as 0).
-        """
-        row, col = int(window.row_off), int(window.col_off)
-        found, count = cc3d.connected_components(weak.astype(np.uint8), connectivity=8, return_N=True)
-        if not count:
-            return
-        flat = found.ravel()
-        at = np.flatnonzero(flat)
-        ids = flat[at].astype(np.int64)
-        pixels = np.bincount(ids, minlength=count + 1)[1:]
-        sums = {"strong": np.bincount(ids, strong.ravel()[at], count + 1)[1:]}
-        for name in self.layers:
-            sums[name] = np.bincount(ids, np.nan_to_num(values[name].ravel()[at]), count + 1)[1:]
-        stats = cc3d.statistics(found, no_slice_conversion=True)["bounding_boxes"][1:].astype(np.int64)
-        # cc3d gives first and last row, then first and last column.
-        box = np.stack([stats[:, 2] + col, stats[:, 0] + row, stats[:, 3] + col, stats[:, 1] + row], 1)
-        first = self._next
-        self._next += count
-        self._labels[row : row + found.shape[0], col : col + found.shape[1]] = np.where(
-            found > 0, found.astype(np.int32) + (first - 1), 0
-        )
-        self._parts.append((first, pixels, box, sums, np.arange(first, first + count)))
-
-    def finish(self, size: int) -> tuple[Objects, Array]:
-        """All objects with at least one strong pixel, and the object's number of every label (0: none)."""
-        parent = np.arange(self._next, dtype=np.int64)
-        for row in range(size, self.grid.height, size):
-            _unite(parent, np.asarray(self._labels[row - 1]), np.asarray(self._labels[row]))
-        for col in range(size, self.grid.width, size):
-            _unite(
-                parent,
-                np.ascontiguousarray(self._labels[:, col - 1]),
-                np.ascontiguousarray(self._labels[:, col]),
-            )
-        if not self._parts:
-            none = np.zeros(0, np.int64)
-            empty = {name: np.zeros(0) for name in ("strong", *self.layers)}
-            return Objects(none, none, empty, np.zeros((0, 4), np.int64)), parent * 0
-        self._parts.sort(key=lambda part: part[0])
-        labels = np.concatenate([part[4] for part in self._parts])
-        roots = _roots(parent)[labels]
-        number, group = np.unique(roots, return_inverse=True)
-        count = len(number)
-        pixels = np.bincount(group, np.concatenate([p[1] for p in self._parts]), count).astype(np.int64)
-        boxes = np.concatenate([p[2] for p in self._parts])
-        box = np.full((count, 4), -1, np.int64)
-        box[:, :2] = np.iinfo(np.int64).max
-        for side in (0, 1):
-            np.minimum.at(box[:, side], group, boxes[:, side])
-        for side in (2, 3):
-            np.maximum.at(box[:, side], group, boxes[:, side])
-        sums = {
-            name: np.bincount(group, np.concatenate([p[3][name] for p in self._parts]), count)
-            for name in ("strong", *self.layers)
-        }
-        keep = sums["strong"] > 0
-        final = np.zeros(self._next, np.int64)
-        order = np.cumsum(keep) * keep
-        final[labels] = order[group]
-        kept = Objects(
-            np.arange(1, keep.sum() + 1), pixels[keep], {k: v[keep] for k, v in sums.items()}, box[keep]
-        )
-        return kept, final
-
-    def numbers(self, window: Window, final: Array) -> Labels:
-        """The object numbers of a window's pixels."""
-        r, c = int(window.row_off), int(window.col_off)
-        piece = np.asarray(self._labels[r : r + int(window.height), c : c + int(window.width)])
-        return final[piece].astype(np.int32)
-
-    def shapes(self, final: Array, wanted: Array, size: int) -> dict[int, shapely.Geometry]:
-        """Polygons (grid coordinates) of the wanted objects, drawn window by window and joined."""
-        chosen = np.zeros(int(final.max(initial=0)) + 1, bool)
-        chosen[wanted] = True
-        pieces: dict[int, list[shapely.Geometry]] = {int(n): [] for n in wanted}
-        for window in windows(self.grid, size):
-            numbers = self.numbers(window, final)
-            numbers[~chosen[numbers]] = 0
-            if not numbers.any():
-                continue
-            for geometry, number in _polygons(numbers, self.grid, window):
-                pieces[number].append(geometry)
-        return {number: shapely.union_all(parts) for number, parts in pieces.items() if parts}
-
-
-@numba.njit(nogil=True, cache=False)
-def _roots(parent: Array) -> Array:
+@numba.njit(nogil=True)
+def _roots(parent):  # type: ignore[no-untyped-def]
     out = np.empty_like(parent)
     for i in range(len(parent)):
         out[i] = _find(parent, i)
     return out
 
 
-def _polygons(numbers: Labels, grid: Grid, window: Window) -> Iterator[tuple[shapely.Geometry, int]]:
-    transform = rasterio.windows.transform(window, grid.transform)
-    for geometry, number in rasterio.features.shapes(numbers, numbers > 0, 8, transform):
-        yield shapely.make_valid(shapely.geometry.shape(geometry)), int(number)
+def _joined(parts: Sequence[Part], kind: Array, first: Array, grid: Grid) -> Array:
+    """The object (smallest label of the whole scene that belongs to it) of every label."""
+    parent = np.arange(len(kind))
+    rows: dict[int, Array] = {}
+    cols: dict[int, Array] = {}
+    for part, start in zip(parts, first.tolist(), strict=True):
+        w = part.window
+        r0, c0 = int(w.row_off), int(w.col_off)
+        r1, c1 = r0 + int(w.height), c0 + int(w.width)
+        for lines, at, span, labels, length in (
+            (rows, r0, slice(c0, c1), part.border[0], grid.width),
+            (rows, r1 - 1, slice(c0, c1), part.border[1], grid.width),
+            (cols, c0, slice(r0, r1), part.border[2], grid.height),
+            (cols, c1 - 1, slice(r0, r1), part.border[3], grid.height),
+        ):
+            line = lines.setdefault(at, np.full(length, -1))
+            line[span] = np.where(labels > 0, labels + start - 1, -1)
+    for lines in (rows, cols):
+        for at, line in lines.items():
+            if at + 1 in lines:
+                _unite(parent, kind, line, lines[at + 1])
+    return np.asarray(_roots(parent))
+
+
+def collect(parts: Sequence[Part], grid: Grid, least: Sequence[float]) -> dict[int, Objects]:
+    """The objects by kind: those with a strong pixel and at least `least` pixels (by kind), in reading order."""
+    counts = np.array([len(part.kind) for part in parts], np.int64)
+    first = np.cumsum(counts) - counts
+    kind = np.concatenate([part.kind for part in parts]) if parts else np.zeros(0, np.int64)
+    root = _joined(parts, kind, first, grid)
+    number, group = np.unique(root, return_inverse=True)
+    n = len(number)
+
+    def total(values: Sequence[Array]) -> Array:
+        return np.bincount(group, np.concatenate(values), n) if n else np.zeros(0)
+
+    pixels, strong = total([p.pixels for p in parts]), total([p.strong for p in parts])
+    sums = {name: total([p.sums[:, i] for p in parts]) for i, name in enumerate(LAYERS)}
+    box = np.zeros((n, 4), np.int64)
+    if n:
+        every = np.concatenate([p.box for p in parts])
+        box[:, :2] = np.iinfo(np.int64).max
+        for side in (0, 1):
+            np.minimum.at(box[:, side], group, every[:, side])
+        for side in (2, 3):
+            np.maximum.at(box[:, side], group, every[:, side])
+    kinds = kind[number]
+    keep = (strong > 0) & (pixels >= np.asarray(least)[kinds])
+    shapes = _shapes(parts, first, group, keep)
+    found = {}
+    for k in (1, 2, 3):
+        at = np.flatnonzero(keep & (kinds == k))
+        at = at[np.lexsort((box[at, 0], box[at, 1]))]
+        found[k] = Objects(
+            pixels[at].astype(np.int64),
+            {name: values[at] for name, values in sums.items()},
+            box[at],
+            shapes[at],
+        )
+    return found
+
+
+def _shapes(parts: Sequence[Part], first: Array, group: Array, keep: Array) -> Array:
+    """One geometry an object; pieces of one object are joined."""
+    shapes = np.empty(len(keep), object)
+    if not keep.any():
+        return shapes
+    owners, drawn = [], []
+    for part, start in zip(parts, first.tolist(), strict=True):
+        labels, geometries = outlines.polygons(_only(part.rings, keep[group[part.rings.label - 1 + start]]))
+        owners.append(group[labels - 1 + start])
+        drawn.append(geometries)
+    owner, geometry = np.concatenate(owners), np.concatenate(drawn)
+    order = np.argsort(owner, kind="stable")
+    owner, geometry = owner[order], geometry[order]
+    numbers, begin, count = np.unique(owner, return_index=True, return_counts=True)
+    shapes[numbers[count == 1]] = geometry[begin[count == 1]]
+    for number, start, several in zip(numbers[count > 1], begin[count > 1], count[count > 1], strict=True):
+        shapes[number] = shapely.union_all(geometry[start : start + several])
+    return shapes
+
+
+def _only(made: outlines.Rings, keep: Array) -> outlines.Rings:
+    if keep.all():
+        return made
+    lengths = np.diff(made.start)
+    return outlines.Rings(
+        made.label[keep],
+        np.concatenate([[0], np.cumsum(lengths[keep])]),
+        made.points[np.repeat(keep, lengths)],
+    )

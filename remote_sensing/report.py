@@ -16,7 +16,7 @@ from remote_sensing import chips
 from remote_sensing.scene import Scene, from_stored
 
 if TYPE_CHECKING:
-    from remote_sensing.pipeline import Candidate
+    from remote_sensing.judge import Candidate
 
 NAME = "report.html"
 WIDEST = 1000

@@ -8,6 +8,7 @@ clear modes. Shadow is told, never used to throw a finding away.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
@@ -16,12 +17,16 @@ from remote_sensing import indices
 from remote_sensing.scene import Scene
 
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-BLOCK = 512
-"""Side in pixels of a block with a threshold of its own; anchored to the scene, so windows do not matter."""
+Codes = npt.NDArray[np.uint8]
 BINS = 256
+EDGES = np.linspace(-1.0, 1.0, BINS + 1)
+CENTRES = (EDGES[:-1] + EDGES[1:]) / 2
 HYSTERESIS = 0.06
 """A body must hold a pixel this far above the threshold; its shore may lie as far below."""
+FLOOR = 8.0
+"""Smoothing, in bins, under which the floor of a valley is looked for."""
+FEWEST = 1_000
+"""Pixels that a histogram needs."""
 
 
 @dataclass(frozen=True)
@@ -30,92 +35,117 @@ class Method:
 
     name: str
     bands: tuple[str, ...]
-    base: float
     reach: float
     smallest_share: float
     """Each mode must hold this share of the block's pixels."""
+    brightest: Mapping[str, float]
+    """Reflectance by band above which nothing is water: roofs, cloud and snow look wet to an index."""
 
 
 def method_for(scene: Scene) -> Method:
     """The best index that the scene's bands allow."""
-    if not scene.calibrated and "swir16" not in scene.bands:
-        # 8-bit pictures: stretched colours say little, but water stays the darkest thing in near infrared.
-        return Method("NIR", ("nir", "green"), 0.0, 1.0, 0.02)
     if "swir16" in scene.bands:
-        return Method("VISIR", indices.bands_of("VISIR"), 0.0, 0.15 if scene.calibrated else 0.3, 0.02)
-    return Method("NDWI", indices.bands_of("NDWI"), 0.0, 0.12, 0.01)
+        if not scene.calibrated:
+            return Method("VISIR", indices.bands_of("VISIR"), 0.3, 0.02, {})
+        # Flooded fields are brighter than lakes; snow is dark in short wave, so near infrared is asked too.
+        return Method("VISIR", indices.bands_of("VISIR"), 0.15, 0.02, {"nir": 0.30, "swir16": 0.25})
+    if scene.calibrated:
+        return Method("NDWI", indices.bands_of("NDWI"), 0.12, 0.01, {"nir": 0.25})
+    # 8-bit pictures: stretched colours say little, but water stays the darkest thing in near infrared.
+    return Method("NIR", ("green", "nir"), 1.0, 0.02, {})
 
 
-def index(method: Method, bands: Mapping[str, Floats]) -> Floats:
-    """The water index, about -1 to 1, higher where wetter."""
+def index(method: Method, bands: Mapping[str, Floats], out: Floats | None = None) -> Floats:
+    """The water index, about -1 to 1, higher where wetter; written to `out` if given."""
     if method.name == "NIR":
-        return (1.0 - bands["nir"] / np.float32(127.5)).astype(np.float32)
-    return indices.compute(method.name, bands)
+        darkness: Floats = np.subtract(np.float32(1), bands["nir"] / np.float32(127.5), out=out)
+        return darkness
+    return indices.compute(method.name, bands, out)
 
 
-def valley(values: Floats, smallest_share: float) -> float | None:
-    """The deepest point between the two modes of a histogram; None if there are not two clear ones.
+@numba.njit(nogil=True)
+def histogram(values, step):  # type: ignore[no-untyped-def]
+    """Counts of every `step`-th value of [-1, 1] in each direction, in BINS bins; others are left out."""
+    counts = np.zeros(BINS, np.int64)
+    for row in range(0, values.shape[0], step):
+        for col in range(0, values.shape[1], step):
+            value = values[row, col]
+            if value >= -1.0 and value <= 1.0:
+                counts[min(int((value + 1.0) * (BINS / 2)), BINS - 1)] += 1
+    return counts
 
-    `values` in [-1, 1], NaN left out. Two modes are clear if each holds `smallest_share` of the values,
-    they stand at least three spreads apart (Ashman's D > 3), and the valley is under half of the lower.
+
+def valley(counts: npt.NDArray[np.int64], smallest_share: float) -> float | None:
+    """The middle of the valley between the two modes of a histogram; None if there are not two clear ones.
+
+    Two modes are clear if each holds `smallest_share` of the values, they stand at least three spreads
+    apart (Ashman's D > 3), and the valley is under half of the lower.
     """
-    kept = values[np.isfinite(values)]
-    if kept.size < 1000:
+    total = counts.sum()
+    if total < FEWEST:
         return None
-    counts, edges = np.histogram(kept, BINS, (-1.0, 1.0))
     smooth = gaussian_filter1d(counts.astype(np.float64), 3.0)
-    total = smooth.sum()
-    if not total:
-        return None
-    centres = (edges[:-1] + edges[1:]) / 2
-    share = np.cumsum(smooth) / total
+    share = np.cumsum(smooth) / smooth.sum()
     candidates = np.flatnonzero((share > smallest_share) & (share < 1 - smallest_share))
     if len(candidates) < 3:
         return None
     # Otsu on the smoothed histogram says where to look; the valley near it is the threshold.
-    mean = np.cumsum(smooth * centres) / total
+    mean = np.cumsum(smooth * CENTRES) / smooth.sum()
     between = (mean[-1] * share - mean) ** 2 / np.maximum(share * (1 - share), 1e-12)
     split = candidates[np.argmax(between[candidates])]
-    dry, wet = smooth[: split + 1], smooth[split + 1 :]
-    low, high = int(np.argmax(dry)), split + 1 + int(np.argmax(wet))
+    low, high = int(np.argmax(smooth[: split + 1])), int(split + 1 + np.argmax(smooth[split + 1 :]))
     bottom = low + int(np.argmin(smooth[low : high + 1]))
     if smooth[bottom] > 0.5 * min(smooth[low], smooth[high]) or not low < bottom < high:
         return None
-    below, above = kept[kept <= centres[bottom]], kept[kept > centres[bottom]]
-    if min(below.size, above.size) < smallest_share * kept.size:
+    below, above = _moments(counts, slice(0, bottom + 1)), _moments(counts, slice(bottom + 1, None))
+    if min(below[0], above[0]) < smallest_share * total:
         return None
-    spread = np.hypot(below.std(), above.std())
-    if np.sqrt(2) * (above.mean() - below.mean()) < 3.0 * max(spread, 1e-6):
+    if np.sqrt(2) * (above[1] - below[1]) < 3.0 * max(np.hypot(below[2], above[2]), 1e-6):
         return None
-    return float(centres[bottom])
+    # A wide valley has a ragged floor: its middle is a steadier threshold than its lowest bin.
+    floor = gaussian_filter1d(counts.astype(np.float64), FLOOR)[low : high + 1]
+    return float(CENTRES[low + np.flatnonzero(floor <= 1.5 * floor.min())].mean())
+
+
+def _moments(counts: npt.NDArray[np.int64], part: slice) -> tuple[int, float, float]:
+    """Number, mean and standard deviation of a part of a histogram."""
+    n = int(counts[part].sum())
+    if not n:
+        return 0, 0.0, 0.0
+    mean = float((counts[part] * CENTRES[part]).sum() / n)
+    return n, mean, float(np.sqrt((counts[part] * (CENTRES[part] - mean) ** 2).sum() / n))
 
 
 def threshold(method: Method, values: Floats, fallback: float | None) -> float:
     """The threshold of one block: its own valley within reach, else `fallback`, else the index's zero."""
-    start = method.base if fallback is None else fallback
-    own = valley(values[::2, ::2] if values.size > 40_000 else values, method.smallest_share)
+    start = 0.0 if fallback is None else fallback
+    own = valley(histogram(values, 2 if values.size > 40_000 else 1), method.smallest_share)
     if own is None or (method.name != "NIR" and abs(own - start) > method.reach):
         return start
     return own
 
 
-def strong_and_weak(
-    method: Method, values: Floats, bands: Mapping[str, Floats], at: float
-) -> tuple[Bools, Bools]:
-    """Pixels that make a body (strong), and those that belong to one if they touch it (weak)."""
-    strong = values > at + HYSTERESIS
-    weak = values > at - HYSTERESIS / 2
+@numba.njit(nogil=True)
+def _mark(values, nir, other, at, spread, nir_most, other_most, green_least, codes):  # type: ignore[no-untyped-def]
+    for row in range(values.shape[0]):
+        for col in range(values.shape[1]):
+            value = values[row, col]
+            if not (value > at - spread / 2 and value < np.inf):
+                continue
+            if nir[row, col] > nir_most or other[row, col] > other_most:
+                continue
+            if green_least > 0 and not other[row, col] > green_least * nir[row, col]:
+                continue
+            codes[row, col] = 5 if value > at + spread else 1
+
+
+def mark(method: Method, values: Floats, bands: Mapping[str, Floats], at: float, codes: Codes) -> None:
+    """Write code 1 where a pixel may belong to a body, 5 where it makes one (`objects.STRONG`)."""
+    nir_most = method.brightest.get("nir", np.inf)
     if method.name == "NIR":
         # Dark soil and shadow are dark in green too; water is at least as bright there as in infrared.
-        wet = bands["green"] > 0.85 * bands["nir"]
-        strong, weak = strong & wet, weak & wet
-    return strong, weak
-
-
-def shadow(bands: Mapping[str, Floats]) -> Bools:
-    """Dark in every visible band: may be shadow of cloud, hill or building. A flag only."""
-    dark = np.ones(bands["green"].shape, bool)
-    for name in ("blue", "green", "red", "nir"):
-        if name in bands:
-            dark &= bands[name] < 0.03
-    return dark
+        _mark(values, bands["nir"], bands["green"], at, HYSTERESIS, nir_most, np.inf, 0.85, codes)
+        return
+    other = bands.get("swir16", bands["nir"])
+    other_most = method.brightest.get("swir16", np.inf)
+    _mark(values, bands["nir"], other, at, HYSTERESIS, nir_most, other_most, 0.0, codes)

@@ -1,5 +1,6 @@
 """What a scene yields does not depend on windows, follows scale and offset, and is compared with the register."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,18 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import rasterio.features
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from remote_sensing import compare, evaluate, formats, water
-from remote_sensing.objects import Labeller, windows
-from remote_sensing.pipeline import Detection, Options, detect, find
-from remote_sensing.scene import Grid, Scene, SceneError, open_scenes, to_stored
+from remote_sensing import compare, evaluate, formats, objects, strips, water
+from remote_sensing.options import Options
+from remote_sensing.pipeline import Detection, detect
+from remote_sensing.scene import Band, Grid, Scene, SceneError, open_scenes, to_stored
+from remote_sensing.search import find
 
 LAND, POND = (800, 900, 1100, 2600), (500, 600, 400, 150)
 WEST, NORTH, CRS = 500_000.0, 3_600_000.0, "EPSG:32650"
@@ -75,46 +78,109 @@ def test_each_pond_is_found_with_its_area(three_ponds: Path, tmp_path: Path) -> 
 
 def test_an_object_across_windows_is_one_object(three_ponds: Path) -> None:
     scene = open_scenes(three_ponds)[0]
-    shapes = [
-        sorted(p.wkt for p in find(scene, ("water_body",), Options(window=size))[0].polygons)
-        for size in (512, 1024)
+    one, other = (find(scene, ("water_body",), Options(window=size))[0] for size in (512, 1024))
+    assert shapely.equals(one.polygons, other.polygons).all()
+    assert [p.area for p in one.polygons] == [120_000, 18_000, 40_000]
+
+
+def labelled(mask: np.ndarray, size: int, strong: np.ndarray | None = None) -> objects.Objects:
+    """The objects of a mask of water, labelled in windows of a size."""
+    height, width = mask.shape
+    grid = Grid(None, from_origin(0, 0, 1, 1), width, height)
+    codes = (mask * np.where(mask if strong is None else strong, 5, 1)).astype(np.uint8)
+    parts = []
+    for row in range(0, height, size):
+        for col in range(0, width, size):
+            at = (slice(row, row + size), slice(col, col + size))
+            piece = np.ascontiguousarray(codes[at])
+            ones = np.ones(piece.shape, np.float32)
+            window = Window(col, row, piece.shape[1], piece.shape[0])
+            parts.append(objects.label(window, piece, objects.Look(ones, {"nir": ones}), (0, 0, 0, 0)))
+    return objects.collect(parts, grid, (0, 0, 0, 0))[1]
+
+
+masks = st.builds(
+    lambda seed, share: np.random.default_rng(seed).random((41, 53)) < share,
+    st.integers(0, 10_000),
+    st.floats(0.05, 0.7),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(mask=masks, size=st.sampled_from([7, 16, 23]))
+def test_objects_do_not_depend_on_windows(mask: np.ndarray, size: int) -> None:
+    pieces, whole = labelled(mask, size), labelled(mask, 64)
+    assert pieces.pixels.tolist() == whole.pixels.tolist()
+    assert pieces.box.tolist() == whole.box.tolist()
+    np.testing.assert_allclose(pieces.sums["water_index"], whole.sums["water_index"])
+    assert shapely.equals(pieces.shapes, whole.shapes).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(mask=masks)
+def test_outlines_are_those_that_gdal_draws(mask: np.ndarray) -> None:
+    ours = labelled(mask, 64)
+    drawn = [
+        shapely.make_valid(shapely.geometry.shape(geometry))
+        for geometry, value in rasterio.features.shapes(mask.astype(np.uint8), mask, 8)
     ]
-    areas = [sorted(shapely.from_wkt(w).area for w in group) for group in shapes]
-    assert areas[0] == areas[1]
-    assert len(shapes[0]) == 3
+    assert shapely.is_valid(ours.shapes).all()
+    assert sorted(shapely.area(ours.shapes)) == sorted(shapely.area(drawn))
+    assert shapely.area(ours.shapes).tolist() == ours.pixels.tolist()
+    np.testing.assert_array_equal(rasterio.features.rasterize(ours.shapes.tolist(), mask.shape) > 0, mask)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10_000), size=st.sampled_from([7, 16, 23]), share=st.floats(0.05, 0.6))
-def test_labels_do_not_depend_on_windows(seed: int, size: int, share: float, tmp_path: Path) -> None:
-    mask = np.random.default_rng(seed).random((50, 61)) < share
-    grid = Grid(None, from_origin(0, 0, 1, 1), 61, 50)
-
-    def pixels(window: int) -> list[int]:
-        with Labeller(grid, (), tmp_path) as labeller:
-            for w in windows(grid, window):
-                piece = mask[
-                    int(w.row_off) : int(w.row_off + w.height), int(w.col_off) : int(w.col_off + w.width)
-                ]
-                labeller.add(w, piece, piece, {})
-            objects, _ = labeller.finish(window)
-        return sorted(objects.pixels.tolist())
-
-    assert pixels(size) == pixels(64)
-
-
-def test_weak_pixels_alone_are_no_object(tmp_path: Path) -> None:
-    grid = Grid(None, from_origin(0, 0, 1, 1), 10, 10)
+def test_weak_pixels_alone_are_no_object() -> None:
     weak = np.zeros((10, 10), bool)
     weak[1:4, 1:4] = weak[6:9, 6:9] = True
     strong = np.zeros_like(weak)
     strong[2, 2] = True
-    with Labeller(grid, (), tmp_path) as labeller:
-        labeller.add(Window(0, 0, 10, 10), strong, weak, {})
-        objects, final = labeller.finish(10)
-        shapes = labeller.shapes(final, objects.number, 10)
-    assert objects.pixels.tolist() == [9]
-    assert [s.bounds for s in shapes.values()] == [(1.0, -4.0, 4.0, -1.0)]
+    found = labelled(weak, 10, strong)
+    assert found.pixels.tolist() == [9]
+    assert [s.bounds for s in found.shapes] == [(1.0, 1.0, 4.0, 4.0)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=st.integers(520, 1500), at=st.tuples(st.integers(0, 480), st.integers(0, 480)))
+def test_pieces_and_their_halo_are_what_one_reading_gives(
+    size: int, at: tuple[int, int], tmp_path: Path
+) -> None:
+    scene = open_scenes(write(tmp_path / f"{size}.tif", [(*at, 30, 30)], size=size))[0]
+    source = strips.SceneSource(scene, ("green", "nir"))
+    whole = np.pad(scene.read("nir", Window(0, 0, size, size)), strips.HALO, constant_values=np.nan)
+    seen = np.zeros((size, size), int)
+    with ThreadPoolExecutor(2) as pool:
+        for read in strips.pieces([source], strips.Plan.of(scene.grid, 512, source), pool, None):
+            (piece,) = read()
+            row, col, height, width = (
+                int(getattr(piece.window, n)) for n in ("row_off", "col_off", "height", "width")
+            )
+            np.testing.assert_array_equal(
+                piece.bands["nir"],
+                whole[row : row + height + 2 * strips.HALO, col : col + width + 2 * strips.HALO],
+            )
+            seen[row : row + height, col : col + width] += 1
+    assert (seen == 1).all()
+
+
+def test_a_coarser_band_is_interpolated_alike_in_every_window(tmp_path: Path) -> None:
+    fine = open_scenes(write(tmp_path / "f.tif", [(100, 100, 40, 30)]))[0]
+    coarse = tmp_path / "swir.tif"
+    rng = np.random.default_rng(5)
+    with rasterio.open(
+        coarse, "w", driver="GTiff", width=350, height=350, count=1, dtype="uint16", crs=CRS, nodata=0,
+        transform=from_origin(WEST, NORTH, 20, 20),
+    ) as target:  # fmt: skip
+        numbers = rng.integers(1, 4000, (350, 350)).astype(np.uint16)
+        numbers[50:60, 50:60] = 0
+        target.write(numbers, 1)
+    scene = replace(fine, bands={**fine.bands, "swir16": Band(str(coarse), 1, 1e-4, 0.0, 0)})
+    source = strips.SceneSource(scene, ("nir", "swir16"))
+    whole = source.reflectance(1, source.read(Window(0, 0, 700, 700))[1])
+    part = source.reflectance(1, source.read(Window(301, 97, 55, 60))[1])
+    np.testing.assert_allclose(part, whole[97:157, 301:356], rtol=1e-5)
+    assert np.isnan(whole[102:118, 102:118]).all()
+    assert whole[0, 0] == pytest.approx(numbers[0, 0] * 1e-4, rel=1e-5)
 
 
 def test_the_offset_of_baseline_04_is_taken_off(tmp_path: Path) -> None:
@@ -240,9 +306,13 @@ def test_an_area_of_interest_cuts_what_is_looked_at(three_ponds: Path, tmp_path:
 
 def test_one_mode_has_no_valley() -> None:
     rng = np.random.default_rng(3)
-    assert water.valley(rng.normal(-0.4, 0.1, 50_000).astype(np.float32), 0.02) is None
-    two = np.concatenate([rng.normal(-0.4, 0.08, 40_000), rng.normal(0.5, 0.08, 4_000)]).astype(np.float32)
-    found = water.valley(two, 0.02)
+
+    def valley(*modes: tuple[float, float, int]) -> float | None:
+        values = np.concatenate([rng.normal(*mode) for mode in modes]).astype(np.float32)
+        return water.valley(water.histogram(values[None, :], 1), 0.02)
+
+    assert valley((-0.4, 0.1, 50_000)) is None
+    found = valley((-0.4, 0.08, 40_000), (0.5, 0.08, 4_000))
     assert found is not None
     assert -0.1 < found < 0.3
 

@@ -1,0 +1,56 @@
+"""The masks of a scene, piece by piece; what a block decides rests on that block alone, whatever the piece."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.windows import Window
+
+from remote_sensing import irrigation, water
+from remote_sensing.scene import Scene
+from remote_sensing.strips import HALO, Piece
+
+Floats = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint8]
+CODE = {"water_body": 1, "irrigated_land": 2}
+"""Kind in the codes of a mask."""
+
+
+class Masks:
+    """Which pixels of a scene are water and which are fields."""
+
+    def __init__(self, scene: Scene, kinds: Sequence[str]) -> None:
+        # 8-bit pictures are no reflectance: what "vigorous" means in them nobody knows.
+        self.kinds = tuple(kind for kind in kinds if kind == "water_body" or scene.calibrated)
+        self.water = water.method_for(scene)
+        self.fallback = _whole_scene(scene, self.water) if self.water.name == "NIR" else None
+        wanted = {*self.water.bands, *irrigation.BANDS}
+        self.bands = tuple(name for name in sorted(wanted) if name in scene.bands)
+
+    def codes(self, piece: Piece) -> tuple[Codes, Floats]:
+        """Codes (`objects.KIND`, `objects.STRONG`) and the water index of a piece, without its halo."""
+        shape = (int(piece.window.height), int(piece.window.width))
+        codes, index = np.zeros(shape, np.uint8), np.empty(shape, np.float32)
+        inner = {name: values[HALO:-HALO, HALO:-HALO] for name, values in piece.bands.items()}
+        for r0, r1 in zip(piece.rows, piece.rows[1:], strict=False):
+            for c0, c1 in zip(piece.cols, piece.cols[1:], strict=False):
+                at = (slice(r0, r1), slice(c0, c1))
+                block = {name: values[at] for name, values in inner.items()}
+                water.index(self.water, block, index[at])
+                if "water_body" in self.kinds:
+                    limit = water.threshold(self.water, index[at], self.fallback)
+                    water.mark(self.water, index[at], block, limit, codes[at])
+                if "irrigated_land" in self.kinds:
+                    irrigation.mark(piece.bands, (r0, c0), irrigation.limit(block), codes[at])
+        return codes, index
+
+
+def _whole_scene(scene: Scene, method: water.Method) -> float | None:
+    """A threshold from a small reading of everything, for pictures whose numbers mean nothing by themselves."""
+    grid = scene.grid
+    scale = max(1, max(grid.width, grid.height) // 2048)
+    shape = (max(1, grid.height // scale), max(1, grid.width // scale))
+    window = Window(0, 0, grid.width, grid.height)
+    bands: dict[str, Any] = {name: scene.read(name, window, shape) for name in method.bands}
+    return water.valley(water.histogram(water.index(method, bands), 1), 0.005)

@@ -1,0 +1,155 @@
+"""Labels to outlines: the rings around labelled pixels, walked along pixel edges."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Closed rings in pixel corners (column, row): shells run clockwise on screen, holes the other way."""
+
+    label: Array
+    """The label that each ring belongs to."""
+    start: Array
+    """Where each ring begins in `points`, and the end: shape (n + 1,)."""
+    points: Array
+    """Columns and rows, shape (m, 2), int32."""
+
+
+# East, south, west, north; with the label always on the right-hand side.
+_STEP_COL = np.array([1, 0, -1, 0])
+_STEP_ROW = np.array([0, 1, 0, -1])
+
+
+@numba.njit(nogil=True)
+def _walk(labels, wanted, points, starts, owner, step_col, step_row):  # type: ignore[no-untyped-def]
+    """Fill the arrays as far as they reach; returns the number of rings and points that there are."""
+    height, width = labels.shape
+    seen = np.zeros((height, width), np.uint8)
+    rings = 0
+    used = 0
+    for row in range(height):
+        for col in range(width):
+            k = labels[row, col]
+            if k == 0 or not wanted[k] or seen[row, col]:
+                continue
+            if row > 0 and labels[row - 1, col] == k:
+                continue
+            # The top edge of this pixel starts a ring not walked yet.
+            if rings < len(owner):
+                owner[rings] = k
+                starts[rings] = used
+            c, r, heading = col, row, 0
+            while True:
+                if heading == 0:
+                    seen[r, c] = 1
+                c += step_col[heading]
+                r += step_row[heading]
+                # Pixels ahead, to the right and to the left of the heading.
+                if heading == 0:
+                    right_r, right_c, left_r, left_c = r, c, r - 1, c
+                elif heading == 1:
+                    right_r, right_c, left_r, left_c = r, c - 1, r, c
+                elif heading == 2:
+                    right_r, right_c, left_r, left_c = r - 1, c - 1, r, c - 1
+                else:
+                    right_r, right_c, left_r, left_c = r - 1, c, r - 1, c - 1
+                right = 0 <= right_r < height and 0 <= right_c < width and labels[right_r, right_c] == k
+                left = 0 <= left_r < height and 0 <= left_c < width and labels[left_r, left_c] == k
+                turned = heading
+                # Pixels that meet only at a corner are kept apart: rings stay valid.
+                if not right:
+                    turned = (heading + 1) % 4
+                elif left:
+                    turned = (heading + 3) % 4
+                if turned != heading:
+                    if used < len(points):
+                        points[used, 0] = c
+                        points[used, 1] = r
+                    used += 1
+                    heading = turned
+                if c == col and r == row and heading == 0:
+                    break
+            rings += 1
+    if rings < len(starts):
+        starts[rings] = used
+    return rings, used
+
+
+def rings(labels: Array, wanted: npt.NDArray[np.bool_]) -> Rings:
+    """The rings of the wanted labels. `labels` shape (rows, columns), 0 is nothing; `wanted` by label."""
+    room = 1 << 14
+    while True:
+        points = np.empty((room, 2), np.int32)
+        starts, owner = np.empty(room // 4 + 1, np.int64), np.empty(room // 4, np.int64)
+        count, used = _walk(labels, wanted, points, starts, owner, _STEP_COL, _STEP_ROW)
+        if count <= len(owner) and used <= len(points):
+            return Rings(owner[:count].copy(), starts[: count + 1].copy(), points[:used].copy())
+        room = max(used, 4 * count) + 1
+
+
+def polygons(made: Rings) -> tuple[Array, Array]:
+    """The labels, and for each one geometry (Polygon or MultiPolygon, valid) in pixel corners."""
+    if not len(made.label):
+        return made.label, np.empty(0, object)
+    lengths = np.diff(made.start)
+    # A shapely ring repeats its first point.
+    index = np.repeat(np.arange(len(lengths)), lengths + 1)
+    at = np.arange(len(index)) - np.repeat(np.cumsum(lengths + 1) - (lengths + 1), lengths + 1)
+    at = np.where(at == np.repeat(lengths, lengths + 1), 0, at) + np.repeat(made.start[:-1], lengths + 1)
+    points = made.points[at].astype(np.float64)
+    x, y = points[:, 0], points[:, 1]
+    area = np.bincount(
+        index[:-1], (x[:-1] * y[1:] - x[1:] * y[:-1]) * (index[:-1] == index[1:]), len(lengths)
+    )
+    hole = area < 0
+    linear = shapely.linearrings(points, indices=index)
+    order = np.lexsort((hole, made.label))
+    labels, first = np.unique(made.label[order], return_index=True)
+    group = np.repeat(np.arange(len(labels)), np.diff([*first, len(order)]))
+    shells = np.bincount(group, ~hole[order], len(labels))
+    geometries = np.empty(len(labels), object)
+    simple = np.flatnonzero(shells == 1)
+    mine = np.isin(group, simple)
+    renumbered = np.searchsorted(simple, group[mine])
+    if len(simple):
+        geometries[simple] = shapely.polygons(linear[order][mine], indices=renumbered)
+    # Rings that touch themselves or one another at a corner: areas from their edges, by even and odd.
+    touching = np.union1d(np.flatnonzero(shells > 1), simple[~shapely.is_valid(geometries[simple])])
+    for g in touching:
+        geometries[g] = _area_within(linear[order][group == g])
+    return labels, geometries
+
+
+def _area_within(closed: Array) -> shapely.Geometry:
+    """The area that rings enclose; they may meet at corners, and share no edge."""
+    points, ring = shapely.get_coordinates(closed, return_index=True)
+    same = ring[:-1] == ring[1:]
+    edges = np.stack([points[:-1][same], points[1:][same]], 1)
+    faces = shapely.get_parts(shapely.polygonize(shapely.linestrings(edges)))
+    inside = shapely.get_coordinates(shapely.point_on_surface(faces))
+    # Neighbouring faces differ by one ring: those inside an odd number of rings belong to the label.
+    rings_around = sum(
+        shapely.contains_xy(ring, inside).astype(np.int64) for ring in shapely.polygons(closed)
+    )
+    return shapely.multipolygons(faces[rings_around % 2 == 1])
+
+
+def without_holes(shape: shapely.Geometry, least: float) -> shapely.Geometry:
+    """The geometry without the holes that are smaller than `least` (in its own units)."""
+    if not shapely.get_num_interior_rings(shapely.get_parts(shape)).any():
+        return shape
+    parts = [
+        shapely.Polygon(
+            part.exterior, [ring for ring in part.interiors if shapely.Polygon(ring).area >= least]
+        )
+        for part in shapely.get_parts(shape)
+    ]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
