@@ -179,6 +179,7 @@ const en: Same<typeof zh> = {
 	},
 	candidates: {
 		title: "Suspected unregistered withdrawals",
+		suspicion: "Suspected: {what}",
 		note: "Imagery shows water and irrigated vegetation, not abstraction; everything is suspected until a person confirms it.",
 		filters: "Filters",
 		state: "State",

@@ -168,6 +168,7 @@ export default {
 	},
 	candidates: {
 		title: "疑似未登记取水",
+		suspicion: "疑似：{what}",
 		note: "影像显示的是水面和灌溉植被，不是取水量；未经人工确认一律为疑似。",
 		filters: "筛选",
 		state: "研判状态",
