@@ -167,7 +167,11 @@ def test_the_map_shows_the_regions_at_every_zoom_the_widest_too(stored: Dsns, fo
 
 def test_what_is_too_small_far_out_is_in_the_archive_close_up(shuitu: Any, folder: Path) -> None:
     out = folder / "candidates.pmtiles"
-    told(shuitu("tiles", "export", "candidates", "--as", "nation", "--out", str(out), "--maxzoom", "12", "--json"))
+    told(
+        shuitu(
+            "tiles", "export", "candidates", "--as", "nation", "--out", str(out), "--maxzoom", "12", "--json"
+        )
+    )
     with out.open("rb") as opened:
         zooms = {z for z, _, _ in dict(all_tiles(MmapSource(opened)))}
     assert 12 in zooms
