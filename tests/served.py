@@ -1,5 +1,10 @@
 """A small register on a database of its own, and the whole service on it: for tests that ask by HTTP."""
 
+import os
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,3 +161,25 @@ def serving(dsns: Dsns, folder: Path) -> Iterator[TestClient]:
     settings = Settings(database_url=dsns.admin, data_dir=folder, frontend_dir=folder / "none")
     with TestClient(create(settings), base_url="http://map.test", raise_server_exceptions=False) as client:
         yield client
+
+
+@contextmanager
+def process(dsns: Dsns, folder: Path, patience_s: int = 10) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """One web process of its own, as in service, and its address; at its end it waits so long for open answers."""
+    log = folder / "log"
+    environment = os.environ | {"SHUITU_DATABASE_URL": str(dsns.admin), "SHUITU_DATA_DIR": str(folder)}
+    command = f"import uvicorn; uvicorn.run('app.main:create', factory=True, port=0, timeout_graceful_shutdown={patience_s})"
+    with log.open("wb") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-c", command], env=environment, stdout=output, stderr=output
+        )
+    try:
+        address = None
+        while address is None:
+            assert running.poll() is None, log.read_text()
+            time.sleep(0.1)
+            address = re.search(r"running on (http://[\d.:]+)", log.read_text())
+        yield running, address[1]
+    finally:
+        running.kill()
+        running.wait()

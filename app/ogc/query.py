@@ -10,7 +10,7 @@ from typing import Any
 from app.ogc.cover import key_ranges
 from app.ogc.parameters import Box, Filter, ItemsQuery, Period
 from layers.derive.columns import columns, quote, relation
-from layers.model import Audience, Layer
+from layers.model import Audience, Field, Layer
 
 SRID = 4490
 DECIMALS = 7
@@ -73,12 +73,19 @@ def _select(layer: Layer, audience: Audience) -> str:
     # RFC 7946 wants exterior rings counter-clockwise; option 0 leaves out the `crs` member, which
     # ST_AsGeoJSON writes for any SRID but 4326. CGCS2000 and WGS 84 differ by less than 0.1 m.
     shape = f"st_forcepolygonccw({geometry})" if source.kind == "polygon" else geometry
-    fields = ", ".join(f"v.{quote(name)}" for name in columns(layer, audience))
+    fields = ", ".join(_field(one) for one in layer.fields_for(audience))
     return (
         f"""select v.{quote(source.id)} as id, '{{"type":"Feature","id":' || v.{quote(source.id)} || ',"geometry":' """
         f"""|| coalesce(st_asgeojson({shape}, {DECIMALS}, 0), 'null') || ',"properties":' || row_to_json(p)::text || '}}' """
         f"as feature from {relation(layer, audience)} v cross join lateral (select {fields}) p"
     )
+
+
+def _field(one: Field) -> str:
+    name = quote(one.name)
+    # GDAL 3.6 takes a column's type from its first page: a number without decimals there is an integer
+    # to it, and later fractions are cut. So a number always shows one decimal at least.
+    return f"v.{name}::numeric + 0.0 as {name}" if one.type == "number" else f"v.{name}"
 
 
 def _where(

@@ -75,6 +75,14 @@ def test_geojson_content_numbers_are_numbers_and_times_have_a_zone(get: Get) -> 
     assert re.fullmatch(r"2026-05-01T02:30:00(\+00:00|Z)", scene["acquired_at"])
 
 
+def test_a_number_shows_a_decimal_so_that_clients_which_guess_types_take_it_for_one(
+    client: TestClient, keys: Accounts
+) -> None:
+    text = client.get("/ogc/collections/intakes/items?code=QSK-0002", headers={"X-API-Key": keys.nation}).text
+    assert '"annual_volume_m3":2001.0,' in text
+    assert '"county_code":321002,' in text
+
+
 def test_geojson_content_each_declared_field_is_there_and_no_other(get: Get) -> None:
     for layer, declared in catalog.load().items():
         for feature in get(f"/collections/{layer}/items", limit=5)["features"]:

@@ -1,11 +1,7 @@
 """The stream of changes as a client on the wire sees it: whom it tells what, and that it ends with the process."""
 
-import os
-import re
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,26 +24,9 @@ def stored(database: Dsns) -> tuple[Dsns, served.Accounts]:
 def process(
     stored: tuple[Dsns, served.Accounts], tmp_path: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """One web process of its own, as in service, and its address."""
-    log = tmp_path / "log"
-    environment = os.environ | {"SHUITU_DATABASE_URL": str(stored[0].admin), "SHUITU_DATA_DIR": str(tmp_path)}
-    command = (
-        "import uvicorn; uvicorn.run('app.main:create', factory=True, port=0, timeout_graceful_shutdown=60)"
-    )
-    with log.open("wb") as output:
-        running = subprocess.Popen(
-            [sys.executable, "-c", command], env=environment, stdout=output, stderr=output
-        )
-    try:
-        address = None
-        while address is None:
-            assert running.poll() is None, log.read_text()
-            time.sleep(0.1)
-            address = re.search(r"running on (http://[\d.:]+)", log.read_text())
-        yield running, address[1]
-    finally:
-        running.kill()
-        running.wait()
+    """One web process of its own, and its address; it would wait a minute for an open stream."""
+    with served.process(stored[0], tmp_path, patience_s=60) as running:
+        yield running
 
 
 def change(dsns: Dsns, layer: str) -> None:
