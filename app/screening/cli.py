@@ -1,10 +1,12 @@
 """`shuitu detect` and `shuitu evaluate`."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import geopandas as gpd
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -141,4 +143,47 @@ def evaluate_commands() -> typer.Typer:
         """Field mask against a label raster. Example: shuitu evaluate fields scene.tif label.tif --value 2"""
         masks("irrigated_land", scene, label, value, left_out, as_json)
 
+    @group.command("change")
+    def change(
+        earlier: Path,
+        later: Path,
+        truth: Path,
+        as_json: Annotated[bool, typer.Option("--json")] = False,
+    ) -> None:
+        """New water between two dates against true changes (GeoJSON, kind new_body or expansion).
+        Example: shuitu evaluate change 2009.tif 2017.tif changes.geojson"""
+        try:
+            before, after = open_scenes(earlier)[0], open_scenes(later)[0]
+            rows = evaluate.change_between(before, after, gpd.read_file(truth))
+        except (SceneError, ValueError, KeyError, OSError) as error:
+            raise InvalidInput(str(error)) from None
+        _table("change", rows, as_json)
+
+    @group.command("recover")
+    def recover(
+        scene: Path,
+        register: Path,
+        bodies: Path,
+        as_json: Annotated[bool, typer.Option("--json")] = False,
+    ) -> None:
+        """Hide and recover: intakes that are not hidden (points), true water with status registered, hidden or never.
+        Example: shuitu evaluate recover scene.tif register_visible.geojson bodies.geojson"""
+        try:
+            with tempfile.TemporaryDirectory() as out:
+                opened = open_scenes(scene)[0]
+                rows = evaluate.recover(opened, gpd.read_file(register), gpd.read_file(bodies), Path(out))
+        except (SceneError, ValueError, KeyError, OSError) as error:
+            raise InvalidInput(str(error)) from None
+        _table("recover", rows, as_json)
+
     return group
+
+
+def _table(title: str, rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table(*rows[0], title=title)
+    for row in rows:
+        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console().print(table)

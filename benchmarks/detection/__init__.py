@@ -1,0 +1,1 @@
+"""Detection against merely decoding the same scene, and the memory it takes."""

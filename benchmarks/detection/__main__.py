@@ -1,0 +1,168 @@
+"""Detection (masks and objects) in megapixels a second, against merely decoding the same scene.
+
+The scene is a Sentinel-2 tile in size: 10980 × 10980 pixels, four bands, uint16, a COG, made of the real
+300 × 300 picture of the `spyndex` package, mirrored and varied so that no two pieces are the same bytes.
+Decoding reads every band of every window on as many threads and does nothing with it. Each detection is a
+process of its own, so that its peak of memory is its own.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import rasterio
+import rasterio.shutil
+import spyndex
+from rasterio.transform import from_origin
+from rasterio.windows import Window
+
+from benchmarks import Figure, data_folder, tell
+from remote_sensing.options import KINDS, Options
+from remote_sensing.scene import open_scenes
+from remote_sensing.search import find
+
+SIDE, WINDOW, SEED = 10_980, 1_024, 20240512
+BANDS = ("B02", "B03", "B04", "B08")
+GOAL = 0.5
+MIB = 2**20
+
+
+def write_scene(path: Path, side: int) -> None:
+    """A COG of `side` × `side` pixels at 10 m."""
+    real = np.asarray(spyndex.datasets.open("sentinel")).astype(np.float32)
+    rng = np.random.default_rng(SEED)
+    n = real.shape[1]
+    profile = {
+        "driver": "GTiff", "count": len(BANDS), "dtype": "uint16", "width": side, "height": side, "crs": "EPSG:32650",
+        "transform": from_origin(600_000, 3_700_000, 10, 10), "nodata": 0, "tiled": True, "BIGTIFF": "YES",
+    }  # fmt: skip
+    plain = path.with_suffix(".plain.tif")
+    with rasterio.open(plain, "w", **profile) as target:
+        target.descriptions = BANDS
+        target.update_tags(ACQUISITION_DATE="2024-05-12")
+        for row in range(0, side, n):
+            tiles = [
+                _varied(real[:, :: (-1) ** (row // n), :: (-1) ** (col // n)], rng)
+                for col in range(0, side, n)
+            ]
+            height = min(n, side - row)
+            strip = np.concatenate(tiles, axis=2)[:, :height, :side]
+            target.write(strip, window=Window(0, row, side, height))
+    rasterio.shutil.copy(
+        plain, path, driver="COG", compress="deflate", predictor=2, blocksize=512, num_threads="all_cpus"
+    )
+    plain.unlink()
+
+
+def _varied(tile: Any, rng: np.random.Generator) -> Any:
+    noise = rng.uniform(0.95, 1.05) + rng.normal(0, 0.004, tile.shape)
+    return np.clip(tile * noise, 1, 10_000).astype(np.uint16)
+
+
+def decode(path: Path, workers: int) -> float:
+    """Seconds to read every band of every window."""
+    with rasterio.open(path) as source:
+        height, width = source.shape
+    opened = threading.local()
+
+    def read(at: tuple[int, int]) -> int:
+        if not hasattr(opened, "source"):
+            opened.source = rasterio.open(path)
+        row, col = at
+        window = Window(col, row, min(WINDOW, width - col), min(WINDOW, height - row))
+        return int(opened.source.read(window=window)[0, 0, 0])
+
+    corners = [(row, col) for row in range(0, height, WINDOW) for col in range(0, width, WINDOW)]
+    started = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(read, corners))
+    return time.perf_counter() - started
+
+
+def detect_here(path: Path, small: Path, workers: int) -> dict[str, Any]:
+    """Seconds, peak memory and counts of one detection in this process; a small scene first, to compile."""
+    options = Options(workers=workers)
+    find(open_scenes(small)[0], KINDS, options)
+    scene = open_scenes(path)[0]
+    before = psutil.Process().memory_info().rss
+    started = time.perf_counter()
+    found = find(scene, KINDS, options)
+    seconds = time.perf_counter() - started
+    return {
+        "decode_seconds": decode(path, workers),
+        "seconds": seconds,
+        "before_mib": before / MIB,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "objects": {group.kind: len(group.polygons) for group in found},
+    }
+
+
+def measure(folder: Path, side: int, workers: int, rounds: int) -> list[Figure]:
+    path, small = folder / f"scene-{side}.tif", folder / "scene-600.tif"
+    for file, length in ((path, side), (small, 600)):
+        if not file.is_file():
+            write_scene(file, length)
+    decode(path, workers)  # from here on both read the file from memory
+    command = [sys.executable, "-m", "benchmarks.detection", "--child", str(path), "--small", str(small)]
+    runs = [
+        json.loads(
+            subprocess.run(
+                [*command, "--workers", str(workers)], check=True, stdout=subprocess.PIPE, text=True
+            ).stdout
+        )
+        for _ in range(rounds)
+    ]
+    megapixels = side * side / 1e6
+    # Each round's ratio is of its own minute: what else the machine does then weighs on both alike.
+    ratio = statistics.median(run["decode_seconds"] / run["seconds"] for run in runs)
+    decoding = megapixels / statistics.median(run["decode_seconds"] for run in runs)
+    detecting = megapixels / statistics.median(run["seconds"] for run in runs)
+    peak, before = max(run["peak_mib"] for run in runs), min(run["before_mib"] for run in runs)
+    objects = ", ".join(f"{kind} {count:,}" for kind, count in runs[-1]["objects"].items())
+    where = f"{side} × {side}, 4 bands, {workers} threads"
+    return [
+        Figure("detection", detecting, "Mpx/s", "decoding", decoding, ratio, GOAL, f"{where}; {objects}"),
+        Figure(
+            "peak memory", peak, "MiB", "before the scene is opened", before,
+            note=f"the scene decoded is {megapixels * 8e6 / MIB:,.0f} MiB",
+        ),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.detection",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--side", type=int, default=SIDE, help=f"pixels along a side (default {SIDE})")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="threads")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data-dir", type=Path, help="keep the scene here for the next time")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--small", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        warnings.simplefilter("ignore")
+        print(json.dumps(detect_here(given.child, given.small, given.workers)))
+        return
+    with data_folder(given.data_dir) as folder:
+        figures = measure(folder, given.side, given.workers, given.rounds)
+    tell("detection", figures, as_json=given.as_json)
+
+
+if __name__ == "__main__":
+    main()
