@@ -39,7 +39,11 @@ async def stream(request: Request, actor: CurrentActor, services: ServicesDep) -
     return StreamingResponse(
         _events(request, versions, layers),
         media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        headers={
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+            "Access-Control-Allow-Origin": "*",
+        },
     )
 
 
