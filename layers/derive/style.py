@@ -192,7 +192,7 @@ def _points(layer: Layer, s: Symbology, theme: Theme) -> list[dict[str, Any]]:
     return parts
 
 
-def _cells(layer: Layer, theme: Theme, audience: Audience) -> list[dict[str, Any]]:
+def _cells(layer: Layer, theme: Theme, audience: Audience, lang: str) -> list[dict[str, Any]]:
     """Overview cells: area follows the count; the ring's width tells the share without a permit."""
     common = {
         "source": layer.id,
@@ -214,13 +214,15 @@ def _cells(layer: Layer, theme: Theme, audience: Audience) -> list[dict[str, Any
         30,
     ]
     share: Expression = ["/", ["coalesce", ["get", "n_unpermitted"], 0], ["max", ["get", "n"], 1]]
-    # 1.2万: Chinese groups by ten thousand.
-    number: Expression = [
+    # 1.2万: Chinese groups by ten thousand, English by thousand.
+    plain: Expression = ["number-format", ["get", "n"], {"locale": "en"}]
+    grouped: Expression = [
         "case",
         [">=", ["get", "n"], 10_000],
         ["concat", ["number-format", ["/", ["get", "n"], 10_000], {"max-fraction-digits": 1}], "万"],
         ["to-string", ["get", "n"]],
     ]
+    number = grouped if lang.startswith("zh") else plain
     colours = {str(entry.value): entry.colour for entry in layer.symbology.colours}
     return [
         {
@@ -245,7 +247,9 @@ def _cells(layer: Layer, theme: Theme, audience: Audience) -> list[dict[str, Any
     ]
 
 
-def layers_of(layer: Layer, audience: Audience, theme_name: str = "light") -> list[dict[str, Any]]:
+def layers_of(
+    layer: Layer, audience: Audience, theme_name: str = "light", lang: str = "zh"
+) -> list[dict[str, Any]]:
     """The style layers of one declaration, in drawing order."""
     theme, s = THEMES[theme_name], symbology_for(layer, audience)
     if layer.source.kind == "polygon":
@@ -255,7 +259,7 @@ def layers_of(layer: Layer, audience: Audience, theme_name: str = "light") -> li
     elif layer.basemap:
         found = _names(layer, s, theme)
     else:
-        found = _points(layer, s, theme) + (_cells(layer, theme, audience) if layer.points else [])
+        found = _points(layer, s, theme) + (_cells(layer, theme, audience, lang) if layer.points else [])
     hidden = {"visibility": "none"}
     if not layer.visible:
         for part in found:
@@ -297,6 +301,6 @@ def style(
         },
         "layers": [
             {"id": "land", "type": "background", "paint": {"background-color": THEMES[theme].land}},
-            *[part for layer in chosen for part in layers_of(layer, audience, theme)],
+            *[part for layer in chosen for part in layers_of(layer, audience, theme, lang)],
         ],
     }

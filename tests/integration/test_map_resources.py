@@ -30,3 +30,10 @@ def test_the_style_names_only_what_this_server_has(web: TestClient, theme: str) 
     assert shown == listed
     assert "candidates" not in listed
     assert web.get("/styles/pink.json").status_code == 400
+
+
+@pytest.mark.parametrize(("lang", "grouped"), [("zh", True), ("en", False)])
+def test_large_counts_are_grouped_as_the_language_does(web: TestClient, lang: str, grouped: bool) -> None:
+    style = web.get("/styles/light.json", params={"lang": lang}).json()
+    number = next(layer for layer in style["layers"] if layer["id"] == "intakes-cells-number")
+    assert ("万" in str(number["layout"]["text-field"])) is grouped
