@@ -14,6 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from app import logging
+
+# Standard output is for the figures.
+logging.configure("console", "warning")
+
 
 @dataclass(frozen=True)
 class Figure:
