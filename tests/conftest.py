@@ -18,6 +18,11 @@ TEMPLATE = "shuitu_template"
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests go last: its driver keeps an event loop running in this thread until the run ends."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data for tests; they skip where it is absent."""
