@@ -16,7 +16,7 @@ stop: ## 停止服务和私有数据库 · stop the service and the private data
 
 clean: stop ## 删除示例数据和构建结果 · remove the demo's data and everything built
 	@if [ -x $(BIN)/shuitu ]; then $(BIN)/shuitu demo --remove; fi
-	rm -rf .venv frontend/dist frontend/node_modules shuitu.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv frontend/dist frontend/node_modules shuitu.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 test: lint ## 全部测试 · all tests
 	@scripts/install.sh postgis browser
