@@ -10,6 +10,14 @@ from typing import Any
 
 import rasterio
 
+from remote_sensing.coding import (
+    BOA_ADD_OFFSET,
+    DN_PER_REFLECTANCE,
+    LANDSAT_NAME,
+    LANDSAT_SURFACE,
+    baseline_in,
+    coding_of,
+)
 from remote_sensing.scene import Band, Scene, SceneError, grid_of, utc
 
 SENTINEL2 = {
@@ -23,10 +31,6 @@ LANDSAT = {
 PLAIN = {"swir1": "swir16", "swir2": "swir22", "swir": "swir16", "nir1": "nir", "near infrared": "nir"}
 COMMON = {*SENTINEL2.values(), *PLAIN.values(), "swir16", "swir22"}
 DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_:]?(\d{2})[-_:]?(\d{2})(?!\d)")
-BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
-DN_PER_REFLECTANCE = 10_000
-BOA_ADD_OFFSET = -1000
-"""Sentinel-2 since processing baseline 04.00 (2022-01-25): reflectance = (DN - 1000) / 10000."""
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
 
 
@@ -34,6 +38,8 @@ def found(path: Path, chosen: Mapping[str, str]) -> list[Scene]:
     """All scenes at the path, in order of date."""
     if not path.exists():
         raise SceneError(f"没有 {path} (there is no such file or folder)")
+    if path.name.endswith("_MTL.txt") or path.name.startswith("MTD_MSIL"):
+        path = path.parent
     if path.is_dir():
         scenes = _folder(path, chosen)
     elif path.suffix.lower() == ".json":
@@ -58,7 +64,12 @@ def _folder(path: Path, chosen: Mapping[str, str]) -> list[Scene]:
     named = {name: f for f in rasters if (name := _band_of_file(f)) is not None}
     if len(named) >= 3:
         return [_of_files(path, named)]
-    return [_raster(f, chosen) for f in rasters if _count(f) >= 3 or chosen]
+    if several := [_raster(f, chosen) for f in rasters if _count(f) >= 3 or chosen]:
+        return several
+    products = [
+        f for f in sorted(path.iterdir()) if f.suffix == ".SAFE" or (f.is_dir() and [*f.glob("*_MTL.txt")])
+    ]
+    return [scene for product in products for scene in _folder(product, chosen)]
 
 
 def _count(file: Path) -> int:
@@ -67,10 +78,10 @@ def _count(file: Path) -> int:
 
 
 def _band_of_file(file: Path) -> str | None:
-    """The band that a file's name says it is: …_B03_10m.jp2, B03.tif."""
+    """The band that a file's name says it is: …_B03_10m.jp2, B03.tif, green.tif."""
     for token in re.split(r"[_.\-]", file.stem):
-        if token.upper() in SENTINEL2:
-            return SENTINEL2[token.upper()]
+        if name := SENTINEL2.get(token.upper()) or (token.lower() if token.lower() in COMMON else None):
+            return name
     return None
 
 
@@ -95,6 +106,8 @@ def _made(
 ) -> Scene:
     if not bands:
         raise SceneError(f"{path.name} 没有可识别的波段 (no band is recognised)")
+    if "nir" not in bands and "nir08" in bands:
+        bands = {**bands, "nir": bands["nir08"]}  # STAC's name for the near infrared of Landsat 8 and 9
     pixel = min(grid_of(band.file).pixel_m for band in bands.values())
     return Scene(
         item_id, title, sensor, when, round(pixel, 2), path, bool(more.pop("generated", False)), bands, **more
@@ -121,13 +134,14 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
                 f"{path.name} 没有波段 {which!r} (has no such band); 1–{count}, {', '.join(descriptions)}"
             )
         names[name] = index
-    offset = _sentinel_offset(tags, path.name) if any(d in SENTINEL2 for d in descriptions) else 0.0
+    sentinel = any(d in SENTINEL2 for d in descriptions)
+    coding = coding_of(path, list(names.values()), kind, tags, sentinel, descriptions)
     bands = {}
     for name, index in names.items():
-        scale, own = float(scales[index - 1]), float(offsets[index - 1])
-        if scale == 1.0 and kind in ("uint16", "int16"):
-            scale, own = 1 / DN_PER_REFLECTANCE, own + offset / DN_PER_REFLECTANCE
-        bands[name] = Band(str(path), index, scale, own, nodata[index - 1])
+        scale, offset = float(scales[index - 1]), float(offsets[index - 1])
+        if (scale, offset) == (1.0, 0.0):
+            scale, offset = coding.scale, coding.offset
+        bands[name] = Band(str(path), index, scale, offset, nodata[index - 1])
     when = next(
         (
             d
@@ -136,10 +150,10 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
         ),
         None,
     )
-    sensor = tags.get("SENSOR") or ("Sentinel-2" if any(d in SENTINEL2 for d in descriptions) else "")
+    sensor = tags.get("SENSOR") or ("Sentinel-2" if sentinel else "")
     return _made(
         path.stem, tags.get("TITLE") or path.stem, sensor, when or date_in(path.name), path, bands,
-        calibrated=kind != "uint8", generated=tags.get("GENERATED") == "yes",
+        calibrated=coding.calibrated, properties=coding.said, generated=tags.get("GENERATED") == "yes",
     )  # fmt: skip
 
 
@@ -152,23 +166,19 @@ def _when(text: str | None) -> datetime | None:
 def _names(descriptions: list[str]) -> dict[str, int]:
     """Band number by common name. The first of a name wins (B08 before B8A)."""
     names: dict[str, int] = {}
+    landsat = [match[1] for d in descriptions if (match := LANDSAT_NAME.fullmatch(d))]
+    series = LANDSAT["8" if "6" in landsat else "5"]
     for index, description in enumerate(descriptions, 1):
         plain = description.lower()
+        if (match := LANDSAT_NAME.fullmatch(description)) and match[1] in series:
+            names.setdefault(series[match[1]], index)
+            continue
         token = re.split(r"[\s\-_:]", description.upper())[-1]
         padded = re.sub(r"^B(\d)$", r"B0\1", token)
         name = plain if plain in COMMON else PLAIN.get(plain) or SENTINEL2.get(padded)
         if name is not None:
             names.setdefault(name, index)
     return names
-
-
-def _sentinel_offset(tags: Mapping[str, str], name: str) -> float:
-    """The offset in DN that a Sentinel-2 file still carries."""
-    if "BOA_ADD_OFFSET" in tags:
-        return float(tags["BOA_ADD_OFFSET"])
-    baseline = BASELINE.search(name)
-    stated = tags.get("PROCESSING_BASELINE") or (f"{baseline[1]}.{baseline[2]}" if baseline else "")
-    return float(BOA_ADD_OFFSET) if stated and float(stated) >= 4 else 0.0
 
 
 def _safe(path: Path) -> Scene:
@@ -223,7 +233,7 @@ def _landsat(path: Path, metadata: Path) -> Scene:
             offset = facts.get(f"REFLECTANCE_ADD_BAND_{digit}", "-0.2" if surface else "-0.1")
             # Level 2 repeats these names for both levels; the surface's are the constants of Collection 2.
             bands[names[digit]] = Band(
-                str(file), 1, 2.75e-05 if surface else float(scale), -0.2 if surface else float(offset), 0
+                str(file), 1, *(LANDSAT_SURFACE if surface else (float(scale), float(offset))), 0
             )
     day, clock = facts.get("DATE_ACQUIRED"), facts.get("SCENE_CENTER_TIME", "00:00:00Z")
     item_id = metadata.name.removesuffix("_MTL.txt")
@@ -236,8 +246,12 @@ def _landsat(path: Path, metadata: Path) -> Scene:
 
 def _of_files(path: Path, files: Mapping[str, Path]) -> Scene:
     """A folder of one-band Sentinel-2 files."""
-    offset = _sentinel_offset({}, path.name) / DN_PER_REFLECTANCE
-    bands = {name: Band(str(file), 1, 1 / DN_PER_REFLECTANCE, offset, 0) for name, file in files.items()}
+    bands: dict[str, Band] = {}
+    for name, file in files.items():
+        with rasterio.open(file) as source:
+            kind, tags, nodata = source.dtypes[0], source.tags(), source.nodata
+        coding = coding_of(file, [1], kind, {"PROCESSING_BASELINE": baseline_in(path.name), **tags}, True, [])
+        bands[name] = Band(str(file), 1, coding.scale, coding.offset, 0 if nodata is None else nodata)
     when = date_in(path.name) or next((d for f in files.values() if (d := date_in(f.name))), None)
     return _made(path.name, path.name, "Sentinel-2", when, path / "item", bands)
 

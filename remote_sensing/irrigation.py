@@ -52,31 +52,37 @@ def limit(bands: Mapping[str, Floats]) -> Limit:
 
 
 @numba.njit(nogil=True)
-def _standing_out(green, red, nir, row0, col0, least_ndvi, least_ratio, sums, out):  # type: ignore[no-untyped-def]
+def _standing_out(green, red, nir, row0, col0, least_ndvi, least_ratio, lines, sums, out):  # type: ignore[no-untyped-def]
     """1 where a pixel is green and its 3 × 3 mean stands out, 2 where there is no data.
 
     Works on the part of the bands at (row0, col0) that is as large as `out`. Sums of three rows, then of
     three columns: plain loops over rows, which the compiler turns into vectors.
     """
     height, width = out.shape
-    g3, r3, n3 = sums[0], sums[1], sums[2]
-    for row in range(height):
-        g3[:] = 0
-        r3[:] = 0
-        n3[:] = 0
-        for y in range(max(0, row - 1), min(height, row + 2)):
-            greens = green[y + row0, col0 : col0 + width]
-            reds = red[y + row0, col0 : col0 + width]
-            nirs = nir[y + row0, col0 : col0 + width]
+    for row in range(-1, height):
+        if row + 1 < height:
+            greens = green[row + 1 + row0, col0 : col0 + width]
+            reds = red[row + 1 + row0, col0 : col0 + width]
+            nirs = nir[row + 1 + row0, col0 : col0 + width]
+            g3, r3, n3 = lines[(row + 1) % 3]
             for col in range(width):
                 g, r, n = greens[col], reds[col], nirs[col]
                 seen = g + r + n < np.inf
-                g3[col] += g if seen else np.float32(0)
-                r3[col] += r if seen else np.float32(0)
-                n3[col] += n if seen else np.float32(0)
+                g3[col] = g if seen else np.float32(0)
+                r3[col] = r if seen else np.float32(0)
+                n3[col] = n if seen else np.float32(0)
+        else:
+            lines[(row + 1) % 3] = 0
+        if row < 0:
+            continue
+        for band in range(3):
+            a, b, c, total = lines[0, band], lines[1, band], lines[2, band], sums[band]
+            for col in range(width):
+                total[col] = a[col] + b[col] + c[col]
         greens = green[row + row0, col0 + 1 : col0 + width - 1]
         reds = red[row + row0, col0 + 1 : col0 + width - 1]
         nirs = nir[row + row0, col0 + 1 : col0 + width - 1]
+        g3, r3, n3 = sums[0], sums[1], sums[2]
         line = out[row, 1 : width - 1]
         for col in range(width - 2):
             gs = g3[col] + g3[col + 1] + g3[col + 2]
@@ -114,6 +120,6 @@ def mark(bands: Mapping[str, Floats], at: tuple[int, int], least: Limit, codes: 
     """
     green, red, nir = (bands[name] for name in BANDS)
     mask = np.full((codes.shape[0] + 2 * HALO, codes.shape[1] + 2 * HALO), 2, np.uint8)
-    sums = np.empty((3, mask.shape[1]), np.float32)
-    _standing_out(green, red, nir, *at, np.float32(LEAST_NDVI), np.float32(least.ratio), sums, mask)
+    lines, sums = np.zeros((3, 3, mask.shape[1]), np.float32), np.empty((3, mask.shape[1]), np.float32)
+    _standing_out(green, red, nir, *at, np.float32(LEAST_NDVI), np.float32(least.ratio), lines, sums, mask)
     _opened(mask, HALO, 6, codes)

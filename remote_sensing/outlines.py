@@ -121,9 +121,19 @@ def polygons(made: Rings) -> tuple[Array, Array]:
     renumbered = np.searchsorted(simple, group[mine])
     if len(simple):
         geometries[simple] = shapely.polygons(linear[order][mine], indices=renumbered)
-    # Rings that touch themselves or one another at a corner: areas from their edges, by even and odd.
-    touching = np.union1d(np.flatnonzero(shells > 1), simple[~shapely.is_valid(geometries[simple])])
-    for g in touching:
+    # Parts that meet at corners stand side by side; rings that touch themselves, or holes of several parts,
+    # need their areas found from the edges.
+    loose = shapely.polygons(linear)
+    sound = shapely.is_valid(loose)
+    odd = np.bincount(group, (hole | ~sound)[order], len(labels)) > 0
+    several = shells > 1
+    side_by_side = (several & ~odd)[group]
+    if side_by_side.any():
+        numbers, at = np.unique(group[side_by_side], return_inverse=True)
+        geometries[numbers] = shapely.multipolygons(loose[order][side_by_side], indices=at)
+    unsound = np.zeros(len(labels), bool)
+    unsound[simple] = ~shapely.is_valid(geometries[simple])
+    for g in np.flatnonzero((several & odd) | unsound):
         geometries[g] = _area_within(linear[order][group == g])
     return labels, geometries
 

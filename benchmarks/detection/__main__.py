@@ -100,11 +100,12 @@ def detect_here(path: Path, small: Path, workers: int) -> dict[str, Any]:
     started = time.perf_counter()
     found = find(scene, KINDS, options)
     seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "decode_seconds": decode(path, workers),
         "seconds": seconds,
+        "decode_seconds": decode(path, workers),
         "before_mib": before / MIB,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mib": peak,
         "objects": {group.kind: len(group.polygons) for group in found},
     }
 

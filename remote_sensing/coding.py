@@ -1,0 +1,87 @@
+"""How a raster's numbers become reflectance, where the raster itself states no scale and offset."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+
+BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
+BOA_ADD_OFFSET = -1000
+"""Sentinel-2 since processing baseline 04.00 (2022-01-25): reflectance = (DN - 1000) / 10000."""
+DN_PER_REFLECTANCE = 10_000
+LANDSAT_NAME = re.compile(r"SR_B([1-7])")
+LANDSAT_SURFACE = (2.75e-05, -0.2)
+"""Surface reflectance of Landsat Collection 2 (USGS): number × 0.0000275 − 0.2."""
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a file's numbers become reflectance, where the file itself states no scale."""
+
+    scale: float
+    offset: float
+    calibrated: bool = True
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+def coding_of(
+    path: Path,
+    indexes: list[int],
+    kind: str,
+    tags: Mapping[str, str],
+    sentinel: bool,
+    descriptions: list[str],
+) -> Coding:
+    """Scale and offset of a raster: by its tags and names, else by what its numbers look like.
+
+    8-bit numbers, and floating ones that run to 255, are a picture: not reflectance.
+    """
+    if kind == "uint8":
+        return Coding(1.0, 0.0, calibrated=False)
+    if any(LANDSAT_NAME.fullmatch(d) for d in descriptions) and kind == "uint16":
+        return Coding(*LANDSAT_SURFACE)
+    low, high = _range(path, indexes)
+    if kind.startswith("float"):
+        # Reflectance seldom exceeds 2 (clouds, glint); 0–255 is a stretched picture, more is scaled by 10000.
+        return Coding(1.0, 0.0, calibrated=not 2 < high <= 255) if high <= 255 else Coding(1e-4, 0.0)
+    stated = "BOA_ADD_OFFSET" in tags or "PROCESSING_BASELINE" in tags or BASELINE.search(path.name)
+    offset = _sentinel_offset(tags, path.name) if sentinel else 0.0
+    if sentinel and not stated and low >= -BOA_ADD_OFFSET:
+        # Some dark pixel of some band is below 1000 in any land scene, unless every number carries the offset.
+        return Coding(1e-4, BOA_ADD_OFFSET * 1e-4, said={"shuitu:offset": "assumed: no value below 1000"})
+    return Coding(1e-4, offset * 1e-4)
+
+
+def _range(path: Path, indexes: list[int]) -> tuple[float, float]:
+    """Darkest (0.5 %) and brightest (99.5 %) numbers of the bands, from a small reading."""
+    if not indexes:
+        return 0.0, 0.0
+    with rasterio.open(path) as source:
+        scale = max(1, max(source.width, source.height) // 512)
+        shape = (len(indexes), max(1, source.height // scale), max(1, source.width // scale))
+        numbers = source.read(indexes, out_shape=shape, masked=True)
+    kept = [band.compressed()[np.isfinite(band.compressed()) & (band.compressed() != 0)] for band in numbers]
+    kept = [band for band in kept if band.size]
+    if not kept:
+        return 0.0, 0.0
+    return min(float(np.percentile(band, 0.5)) for band in kept), max(
+        float(np.percentile(band, 99.5)) for band in kept
+    )
+
+
+def _sentinel_offset(tags: Mapping[str, str], name: str) -> float:
+    """The offset in DN that a Sentinel-2 file still carries."""
+    if "BOA_ADD_OFFSET" in tags:
+        return float(tags["BOA_ADD_OFFSET"])
+    stated = tags.get("PROCESSING_BASELINE") or baseline_in(name)
+    return float(BOA_ADD_OFFSET) if stated and float(stated) >= 4 else 0.0
+
+
+def baseline_in(name: str) -> str:
+    """The processing baseline in a product's name (…_N0510_…), or nothing."""
+    match = BASELINE.search(name)
+    return f"{match[1]}.{match[2]}" if match else ""
