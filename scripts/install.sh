@@ -2,7 +2,7 @@
 # Install what is missing, and only that, on Debian or Ubuntu. Asks nothing.
 #   install.sh python    .venv with the locked packages
 #   install.sh postgis   PostgreSQL and PostGIS
-#   install.sh browser   Chromium and Chinese fonts, for the tests
+#   install.sh browser   Chromium, Chinese fonts and what Playwright needs, for the tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,6 +58,8 @@ postgis() {
 
 browser() {
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || apt_install chromium
+  # The node that Playwright brings needs it, and nothing else asks for it.
+  compgen -G '/usr/lib/*/libatomic.so.1' >/dev/null || apt_install libatomic1
   [ -n "$(fc-list :lang=zh 2>/dev/null | head -n 1)" ] || apt_install fontconfig fonts-noto-cjk
 }
 
