@@ -1,11 +1,9 @@
 """The masks of a scene, piece by piece; what a block decides rests on that block alone, whatever the piece."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.windows import Window
 
 from remote_sensing import irrigation, water
 from remote_sensing.scene import Scene
@@ -24,7 +22,6 @@ class Masks:
         # 8-bit pictures are no reflectance: what "vigorous" means in them nobody knows.
         self.kinds = tuple(kind for kind in kinds if kind == "water_body" or scene.calibrated)
         self.water = water.method_for(scene)
-        self.fallback = _whole_scene(scene, self.water) if self.water.name == "NIR" else None
         wanted = {*self.water.bands, *irrigation.BANDS}
         self.bands = tuple(name for name in sorted(wanted) if name in scene.bands)
 
@@ -39,18 +36,8 @@ class Masks:
                 block = {name: values[at] for name, values in inner.items()}
                 water.index(self.water, block, index[at])
                 if "water_body" in self.kinds:
-                    limit = water.threshold(self.water, index[at], self.fallback)
+                    limit = water.threshold(self.water, index[at])
                     water.mark(self.water, index[at], block, limit, codes[at])
                 if "irrigated_land" in self.kinds:
                     irrigation.mark(piece.bands, (r0, c0), irrigation.limit(block), codes[at])
         return codes, index
-
-
-def _whole_scene(scene: Scene, method: water.Method) -> float | None:
-    """A threshold from a small reading of everything, for pictures whose numbers mean nothing by themselves."""
-    grid = scene.grid
-    scale = max(1, max(grid.width, grid.height) // 2048)
-    shape = (max(1, grid.height // scale), max(1, grid.width // scale))
-    window = Window(0, 0, grid.width, grid.height)
-    bands: dict[str, Any] = {name: scene.read(name, window, shape) for name in method.bands}
-    return water.valley(water.histogram(water.index(method, bands), 1), 0.005)

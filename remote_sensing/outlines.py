@@ -152,14 +152,14 @@ def _area_within(closed: Array) -> shapely.Geometry:
     return shapely.multipolygons(faces[rings_around % 2 == 1])
 
 
-def without_holes(shape: shapely.Geometry, least: float) -> shapely.Geometry:
-    """The geometry without the holes that are smaller than `least` (in its own units)."""
-    if not shapely.get_num_interior_rings(shapely.get_parts(shape)).any():
-        return shape
-    parts = [
-        shapely.Polygon(
-            part.exterior, [ring for ring in part.interiors if shapely.Polygon(ring).area >= least]
-        )
-        for part in shapely.get_parts(shape)
-    ]
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+def without_holes(shapes: Array, least: float) -> Array:
+    """The geometries without the holes that are smaller than `least` (in their own units)."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    made = shapes.copy()
+    for i in np.unique(owner[shapely.get_num_interior_rings(parts) > 0]):
+        kept = [
+            shapely.Polygon(p.exterior, [ring for ring in p.interiors if shapely.Polygon(ring).area >= least])
+            for p in shapely.get_parts(shapes[i])
+        ]
+        made[i] = kept[0] if len(kept) == 1 else shapely.MultiPolygon(kept)
+    return made

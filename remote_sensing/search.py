@@ -118,8 +118,8 @@ def _placed(kind: str, made: Objects, scene: Scene, options: Options) -> Found:
     least = (options.min_water_m2 if water_like else options.min_field_m2) / max(
         _pixel_areas(scene, rows), default=1.0
     )
-    whole = [outlines.without_holes(shape, least) for shape in made.shapes[keep]]
-    placed = shapely.transform(np.array(whole, object), lambda points: points @ matrix + move)
+    whole = outlines.without_holes(made.shapes[keep], least)
+    placed = shapely.transform(whole, lambda points: points @ matrix + move)
     kept = Objects(made.pixels[keep], {k: v[keep] for k, v in made.sums.items()}, made.box[keep], placed)
     return Found(kind, kept, list(placed))
 

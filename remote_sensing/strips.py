@@ -249,7 +249,8 @@ def _piece(
     height, width = strip[1] - strip[0], c1 - c0
     bands: dict[str, Floats] = {}
     for number, name in enumerate(source.names):
-        values = np.full((height + 2 * HALO, width + 2 * HALO), np.nan, np.float32)
+        values = np.empty((height + 2 * HALO, width + 2 * HALO), np.float32)
+        values[:HALO] = values[-HALO:] = values[:, :HALO] = values[:, -HALO:] = np.nan
         for part, at in zip(
             rows, (slice(0, HALO), slice(HALO, HALO + height), slice(-HALO, None)), strict=True
         ):

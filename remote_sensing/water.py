@@ -6,11 +6,12 @@ clear modes. Shadow is told, never used to throw a finding away.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter1d
 
 from remote_sensing import indices
@@ -35,32 +36,63 @@ class Method:
 
     name: str
     bands: tuple[str, ...]
-    reach: float
+    start: float
+    """The threshold of a block that has no clear modes."""
+    lowest: float
+    highest: float
+    """Between these a block may set its own."""
     smallest_share: float
     """Each mode must hold this share of the block's pixels."""
-    brightest: Mapping[str, float]
+    brightest: Mapping[str, float] = field(default_factory=dict)
     """Reflectance by band above which nothing is water: roofs, cloud and snow look wet to an index."""
+    white: Mapping[str, float] = field(default_factory=dict)
+    """For DARKNESS: what bright land reads in each infrared band of this scene."""
+
+
+DARKNESS = "infrared darkness"
+DARKEST, LEAST_DARK = 0.7, 0.35
+"""Darkness of water against bright land (upper quartile): 0.7 is safe without two modes; below 0.35 a valley
+lies between kinds of land."""
 
 
 def method_for(scene: Scene) -> Method:
     """The best index that the scene's bands allow."""
+    if not scene.calibrated:
+        return _darkness(scene)
     if "swir16" in scene.bands:
-        if not scene.calibrated:
-            return Method("VISIR", indices.bands_of("VISIR"), 0.3, 0.02, {})
         # Flooded fields are brighter than lakes; snow is dark in short wave, so near infrared is asked too.
-        return Method("VISIR", indices.bands_of("VISIR"), 0.15, 0.02, {"nir": 0.30, "swir16": 0.25})
-    if scene.calibrated:
-        return Method("NDWI", indices.bands_of("NDWI"), 0.12, 0.01, {"nir": 0.25})
-    # 8-bit pictures: stretched colours say little, but water stays the darkest thing in near infrared.
-    return Method("NIR", ("green", "nir"), 1.0, 0.02, {})
+        brightest = {"nir": 0.30, "swir16": 0.25}
+        return Method("VISIR", indices.bands_of("VISIR"), 0.0, -0.15, 0.15, 0.02, brightest)
+    return Method("NDWI", indices.bands_of("NDWI"), 0.0, -0.12, 0.12, 0.01, {"nir": 0.25})
+
+
+def _darkness(scene: Scene) -> Method:
+    """8-bit pictures: stretched colours say little, but water stays the darkest thing in the infrared."""
+    infrared = tuple(name for name in ("nir", "swir16") if name in scene.bands)
+    grid = scene.grid
+    scale = max(1, max(grid.width, grid.height) // 2048)
+    shape = (max(1, grid.height // scale), max(1, grid.width // scale))
+    small = {name: scene.read(name, Window(0, 0, grid.width, grid.height), shape) for name in infrared}
+    white = {name: _upper_quartile(values) for name, values in small.items()}
+    plain = Method(DARKNESS, ("green", *infrared), DARKEST, LEAST_DARK, 1.0, 0.005, {}, white)
+    start = threshold(plain, index(plain, small))
+    return replace(plain, start=start, smallest_share=0.02)
+
+
+def _upper_quartile(values: Floats) -> float:
+    kept = values[np.isfinite(values)]
+    return max(float(np.percentile(kept, 75)), 1e-6) if kept.size else 1.0
 
 
 def index(method: Method, bands: Mapping[str, Floats], out: Floats | None = None) -> Floats:
     """The water index, about -1 to 1, higher where wetter; written to `out` if given."""
-    if method.name == "NIR":
-        darkness: Floats = np.subtract(np.float32(1), bands["nir"] / np.float32(127.5), out=out)
-        return darkness
-    return indices.compute(method.name, bands, out)
+    if method.name != DARKNESS:
+        return indices.compute(method.name, bands, out)
+    brightness = bands["nir"] / np.float32(method.white["nir"])
+    if "swir16" in method.white:
+        brightness = np.maximum(brightness, bands["swir16"] / np.float32(method.white["swir16"]))
+    darkness: Floats = np.subtract(np.float32(1), brightness, out=out)
+    return darkness
 
 
 @numba.njit(nogil=True)
@@ -116,13 +148,10 @@ def _moments(counts: npt.NDArray[np.int64], part: slice) -> tuple[int, float, fl
     return n, mean, float(np.sqrt((counts[part] * (CENTRES[part] - mean) ** 2).sum() / n))
 
 
-def threshold(method: Method, values: Floats, fallback: float | None) -> float:
-    """The threshold of one block: its own valley within reach, else `fallback`, else the index's zero."""
-    start = 0.0 if fallback is None else fallback
+def threshold(method: Method, values: Floats) -> float:
+    """The threshold of one block: its own valley if it lies where the method allows, else the method's start."""
     own = valley(histogram(values, 2 if values.size > 40_000 else 1), method.smallest_share)
-    if own is None or (method.name != "NIR" and abs(own - start) > method.reach):
-        return start
-    return own
+    return own if own is not None and method.lowest <= own <= method.highest else method.start
 
 
 @numba.njit(nogil=True)
@@ -142,7 +171,7 @@ def _mark(values, nir, other, at, spread, nir_most, other_most, green_least, cod
 def mark(method: Method, values: Floats, bands: Mapping[str, Floats], at: float, codes: Codes) -> None:
     """Write code 1 where a pixel may belong to a body, 5 where it makes one (`objects.STRONG`)."""
     nir_most = method.brightest.get("nir", np.inf)
-    if method.name == "NIR":
+    if method.name == DARKNESS and "swir16" not in method.white:
         # Dark soil and shadow are dark in green too; water is at least as bright there as in infrared.
         _mark(values, bands["nir"], bands["green"], at, HYSTERESIS, nir_most, np.inf, 0.85, codes)
         return

@@ -1,5 +1,6 @@
 """What a scene yields does not depend on windows, follows scale and offset, and is compared with the register."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from remote_sensing import compare, evaluate, formats, objects, strips, water
+from remote_sensing import compare, evaluate, formats, irrigation, objects, strips, water
 from remote_sensing.options import Options
 from remote_sensing.pipeline import Detection, detect
 from remote_sensing.scene import Band, Grid, Scene, SceneError, open_scenes, to_stored
@@ -336,3 +337,152 @@ def test_pictures_are_never_searched_for_vegetation(three_ponds: Path) -> None:
     assert [group.kind for group in find(scene, ("water_body", "irrigated_land"), Options())] == [
         "water_body"
     ]
+
+
+def green_block(size: int = 300) -> dict[str, np.ndarray]:
+    """Woods all over with a field of 40 × 30 pixels that reflects less green against red and infrared."""
+    rng = np.random.default_rng(7)
+    bands = {
+        name: np.full((size, size), value, np.float32) * rng.normal(1, 0.04, (size, size)).astype(np.float32)
+        for name, value in (("green", 0.05), ("red", 0.037), ("nir", 0.25))
+    }
+    for name, value in (("green", 0.044), ("red", 0.041), ("nir", 0.29)):
+        bands[name][100:140, 50:80] = value
+    return bands
+
+
+def fields_of(bands: dict[str, np.ndarray]) -> np.ndarray:
+    codes = np.zeros(bands["nir"].shape, np.uint8)
+    padded = {name: np.pad(values, strips.HALO, constant_values=np.nan) for name, values in bands.items()}
+    irrigation.mark(padded, (0, 0), irrigation.limit(bands), codes)
+    return codes == 6
+
+
+def test_a_field_stands_out_from_woods_as_green_as_it_is() -> None:
+    found = fields_of(green_block())
+    assert found[102:138, 52:78].all()
+    assert found.sum() < 1.2 * 40 * 30
+
+
+def test_where_hardly_anything_is_green_all_green_stands_out() -> None:
+    bands = green_block()
+    dry = np.ones((300, 300), bool)
+    dry[200:220, 200:230] = dry[100:140, 50:80] = False
+    for name, value in (("green", 0.12), ("red", 0.18), ("nir", 0.22)):
+        bands[name][dry] = value
+    found = fields_of(bands)
+    assert found[102:138, 52:78].all()
+    assert found[202:218, 202:228].all()
+    assert not found[dry].any()
+
+
+def test_a_hedge_two_pixels_wide_is_no_field() -> None:
+    bands = {
+        name: np.full((60, 60), v, np.float32) for name, v in (("green", 0.12), ("red", 0.18), ("nir", 0.22))
+    }
+    for name, value in (("green", 0.044), ("red", 0.041), ("nir", 0.29)):
+        bands[name][:, 20:22] = value
+        bands[name][:, 40:43] = value
+    found = fields_of(bands)
+    assert not found[:, :35].any()
+    assert found[:, 40:43].all()
+
+
+def test_bright_roofs_are_no_water_whatever_the_index_says() -> None:
+    values = {"green": 0.35, "red": 0.33, "nir": 0.31}
+    bands = {name: np.full((10, 10), v, np.float32) for name, v in values.items()}
+    codes = np.zeros((10, 10), np.uint8)
+    method = water.Method("NDWI", ("green", "nir"), 0.0, -0.12, 0.12, 0.01, {"nir": 0.25})
+    water.mark(method, water.index(method, bands), bands, 0.0, codes)
+    assert not codes.any()
+    bands["nir"][:] = 0.05
+    water.mark(method, water.index(method, bands), bands, 0.0, codes)
+    assert (codes == 5).all()
+
+
+def test_an_offset_that_nobody_states_is_recognised(tmp_path: Path) -> None:
+    ponds = [(100, 100, 40, 30)]
+    shifted = open_scenes(write(tmp_path / "b.tif", ponds, shift=1000))[0]
+    assert shifted.bands["nir"].offset == pytest.approx(-0.1)
+    assert "shuitu:offset" in shifted.properties
+    assert open_scenes(write(tmp_path / "a.tif", ponds))[0].bands["nir"].offset == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor", "scale", "calibrated"),
+    [
+        ("float32", 1e-4, 1.0, True),
+        ("float32", 1.0, 1e-4, True),
+        ("float32", 0.05, 1.0, False),
+        ("uint8", 0.05, 1.0, False),
+    ],
+)
+def test_what_numbers_look_like_says_what_they_are(
+    kind: str, factor: float, scale: float, calibrated: bool, tmp_path: Path
+) -> None:
+    with rasterio.open(write(tmp_path / "a.tif", [])) as source:
+        pixels, profile = source.read() * factor, source.profile | {"dtype": kind}
+    with rasterio.open(tmp_path / "b.tif", "w", **profile) as target:
+        target.write(pixels.astype(kind))
+        target.descriptions = ("blue", "green", "red", "nir")
+    scene = open_scenes(tmp_path / "b.tif")[0]
+    assert (scene.bands["nir"].scale, scene.calibrated) == (scale, calibrated)
+
+
+def test_scale_and_offset_of_the_file_itself_are_honoured(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", [])
+    with rasterio.open(path, "r+") as target:
+        target.scales, target.offsets = (2e-4,) * 4, (-0.05,) * 4
+    band = open_scenes(path)[0].bands["red"]
+    assert (band.scale, band.offset) == (2e-4, -0.05)
+
+
+def test_water_that_all_but_touches_registered_water_counts_for_less(tmp_path: Path) -> None:
+    # 60 × 60 pixels with an intake; one mixed row of pixels away 6 × 20; the same 6 × 20 far off.
+    path = write(tmp_path / "s.tif", [(100, 100, 60, 60), (161, 110, 6, 20), (500, 500, 6, 20)])
+    found = run(path, tmp_path, intake(WEST + 1000, NORTH - 1300), min_score=0.0)
+    assert len(found.candidates) == 2
+    far, near = found.candidates
+    assert near.evidence["adjoins_served_m2"] == 360_000
+    assert far.evidence["adjoins_served_m2"] is None
+    assert near.score < 0.3 * far.score
+    assert "adjoins_served" in [reason["code"] for reason in near.reasons]
+
+
+def test_a_product_is_found_by_its_metadata_file_and_in_a_folder_of_products(tmp_path: Path) -> None:
+    base = "LC09_L2SP_120037_20240512_20240513_02_T1"
+    folder = tmp_path / "all" / base
+    folder.mkdir(parents=True)
+    metadata = folder / f"{base}_MTL.txt"
+    metadata.write_text('  SPACECRAFT_ID = "LANDSAT_9"\n  DATE_ACQUIRED = 2024-05-12\n')
+    for digit in "3456":
+        with rasterio.open(
+            folder / f"{base}_SR_B{digit}.TIF", "w", driver="GTiff", width=20, height=20, count=1, dtype="uint16",
+            crs=CRS, transform=from_origin(WEST, NORTH, 30, 30),
+        ) as target:  # fmt: skip
+            target.write(np.full((20, 20), 9_000, np.uint16), 1)
+    assert [s.item_id for s in open_scenes(metadata)] == [base]
+    assert [s.item_id for s in open_scenes(tmp_path / "all")] == [base]
+
+
+def stac(tmp_path: Path, **properties: Any) -> Path:
+    """A catalogue's item over a file, Sentinel-2 as Element 84 and others write it."""
+    write(tmp_path / "a.tif", [], shift=1000)
+    names = (("blue", 1), ("green", 2), ("red", 3), ("nir", 4))
+    path = tmp_path / "item.json"
+    item = {
+        "type": "Feature", "stac_version": "1.0.0", "id": "S2A_50SQB_20240512_0_L2A",
+        "properties": {"datetime": "2024-05-12T02:45:29Z", "platform": "sentinel-2a", **properties},
+        "assets": {"all": {"href": "a.tif", "eo:bands": [{"name": n, "common_name": n} for n, _ in names]}},
+    }  # fmt: skip
+    path.write_text(json.dumps(item))
+    return path
+
+
+def test_a_catalogues_item_says_whether_the_offset_is_taken_off_already(tmp_path: Path) -> None:
+    assert open_scenes(stac(tmp_path))[0].bands["red"].offset == 0
+    baseline = {"s2:processing_baseline": "05.10"}
+    assert open_scenes(stac(tmp_path, **baseline))[0].bands["red"].offset == pytest.approx(-0.1)
+    applied = {**baseline, "earthsearch:boa_offset_applied": True}
+    scene = open_scenes(stac(tmp_path, **applied))[0]
+    assert scene.bands["red"] == Band(str(tmp_path / "a.tif"), 3, 1e-4, 0.0, None)
