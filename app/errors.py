@@ -7,6 +7,7 @@ ShuituError
 ├── NotAllowed              the actor may not do this
 ├── NotFound                nothing by that name (or none that the actor may see)
 ├── Conflict                the fact changed meanwhile, or the step is not possible from this state
+├── NotAcceptable           no form of the answer that the client would take
 ├── NotReady                a part of the service is not up (yet): database, migration, front end
 └── ConfigurationError      settings or installation are wrong; says what to do
 """
@@ -44,6 +45,10 @@ class NotFound(ShuituError):
 
 class Conflict(ShuituError):
     """The fact changed meanwhile, or the step is not possible from the present state."""
+
+
+class NotAcceptable(ShuituError):
+    """The client accepts no form in which the answer could be given."""
 
 
 class NotReady(ShuituError):

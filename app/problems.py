@@ -32,6 +32,7 @@ TABLE: dict[type[Exception], ProblemType] = {
     errors.NotSignedIn: ProblemType("not-signed-in", 401, "请先登录 · Please log in"),
     errors.NotAllowed: ProblemType("not-allowed", 403, "无此权限 · Not allowed"),
     errors.NotFound: ProblemType("not-found", 404, "未找到 · Not found"),
+    errors.NotAcceptable: ProblemType("not-acceptable", 406, "不支持所要求的格式 · Not acceptable"),
     errors.Conflict: ProblemType("conflict", 409, "与当前状态冲突 · Conflict with the present state"),
     errors.NotReady: ProblemType("not-ready", 503, "服务尚未就绪 · The service is not ready"),
     errors.ConfigurationError: ProblemType(
@@ -44,7 +45,7 @@ TABLE: dict[type[Exception], ProblemType] = {
 BY_STATUS: dict[int, ProblemType] = {
     404: TABLE[errors.NotFound],
     405: ProblemType("method-not-allowed", 405, "不支持此方法 · Method not allowed"),
-    406: ProblemType("not-acceptable", 406, "不支持所要求的格式 · Not acceptable"),
+    406: TABLE[errors.NotAcceptable],
     413: ProblemType("too-large", 413, "内容过大 · Content too large"),
     429: ProblemType("too-many-requests", 429, "请求过于频繁 · Too many requests"),
 }

@@ -27,7 +27,7 @@ WEST, NORTH, SIDE_M = 470_000.0, 3_640_000.0, 3_000.0
 APART_M = 1_200.0
 """Nothing else of the register stands so near the scene: a field is served from up to 1 km."""
 POND_VERDICTS = ("nobody", "unpermitted", "ample")
-FIELD_VERDICTS = ("ample", "nobody", "too small", "nobody", "expired")
+FIELD_VERDICTS = ("too small", "nobody", "ample", "nobody", "expired")
 PERMITTED_M3 = {"ample": 90_000.0, "too small": 600.0, "expired": 60_000.0}
 
 

@@ -2,17 +2,13 @@
 
 from dataclasses import dataclass
 
-from app.errors import InvalidInput, ShuituError
+from app.errors import InvalidInput, NotAcceptable
 
 GEOJSON = "application/geo+json"
 JSON = "application/json"
 HTML = "text/html"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
-
-
-class NotAcceptable(ShuituError):
-    """Nothing that we could send is what the client accepts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from starlette.responses import Response
 
 from app import problems
 from app.deps import Services, base_url, credentials_of
-from app.errors import NotFound, NotReady, NotSignedIn, ShuituError
+from app.errors import NotAcceptable, NotFound, NotReady, NotSignedIn, ShuituError
 from app.ogc import documents, html, openapi, parameters
 from app.ogc.links import Addresses, Link, as_header, as_json
-from app.ogc.negotiate import DEFINITION, DOCUMENT, FEATURES, HTML, QUERYABLES, Formats, NotAcceptable, chosen
+from app.ogc.negotiate import DEFINITION, DOCUMENT, FEATURES, HTML, QUERYABLES, Formats, chosen
 from app.ogc.store import Store
 from app.ogc.viewer import viewer_of
 from layers import catalog
