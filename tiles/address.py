@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from layers.model import Audience
-
-MAX_ZOOM = 22
+from tiles.matrices import MATRIX_SETS, WEB_MERCATOR_QUAD, MatrixSet
 
 
 class BadAddress(ValueError):
@@ -13,28 +12,44 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A tile of the WebMercatorQuad (XYZ, y downwards)."""
+    """A tile of a tile matrix set: level, column, and row downwards. XYZ tiles are WebMercatorQuad's."""
 
     z: int
     x: int
     y: int
+    tms: str = WEB_MERCATOR_QUAD.id
 
     @classmethod
-    def parse(cls, z: str, x: str, y: str) -> "Address":
-        """Raises BadAddress unless it is three plain numbers inside the matrix."""
+    def parse(cls, z: str, x: str, y: str, tms: str = WEB_MERCATOR_QUAD.id) -> "Address":
+        """Raises BadAddress unless it is three plain numbers inside a matrix of the set."""
         for part in (z, x, y):
             if not (part.isascii() and part.isdigit() and len(part) <= 8):
                 raise BadAddress(
                     f"瓦片地址应为非负整数，得到 {part[:20]!r} (a tile address is three whole numbers)"
                 )
-        address = cls(int(z), int(x), int(y))
-        if address.z > MAX_ZOOM:
-            raise BadAddress(f"级别应在0–{MAX_ZOOM}之间 (zoom levels are 0 to {MAX_ZOOM})")
-        if max(address.x, address.y) >= 1 << address.z:
+        if tms not in MATRIX_SETS:
             raise BadAddress(
-                f"{address.z} 级的行列号应小于 {1 << address.z} (x and y at this zoom are below that)"
+                f"没有切片方案 {tms[:40]!r} (no such tile matrix set; there are {', '.join(MATRIX_SETS)})"
+            )
+        address = cls(int(z), int(x), int(y), tms)
+        last = address.matrix_set.max_level
+        if address.z > last:
+            raise BadAddress(f"级别应在0–{last}之间 (levels of {tms} are 0 to {last})")
+        matrix = address.matrix_set.matrices[address.z]
+        if address.x >= matrix.width or address.y >= matrix.height:
+            raise BadAddress(
+                f"{address.z} 级的列号应小于 {matrix.width}，行号应小于 {matrix.height} "
+                "(columns and rows at this level are below that)"
             )
         return address
+
+    @property
+    def matrix_set(self) -> MatrixSet:
+        return MATRIX_SETS[self.tms]
+
+    @property
+    def is_web(self) -> bool:
+        return self.tms == WEB_MERCATOR_QUAD.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from layers.model import Layer
 from tiles import archive, postgis
 from tiles.address import Address, BadAddress, Viewer
 from tiles.cache import Body, Lru, Versions
+from tiles.options import DEFAULT, TileOptions
 
 MVT = "application/vnd.mapbox-vector-tile"
 TILE = re.compile(r"^/tiles/(?P<layer>[a-z_]+)/(?P<z>[^/]+)/(?P<x>[^/]+)/(?P<y>[^/.]+)(?:\.(?:mvt|pbf))?$")
@@ -95,7 +96,7 @@ class TileServer:
             address = Address.parse(match["z"], match["x"], match["y"])
             viewer = await self.identify(request)
             return self._send(
-                request, await self._body(_layer(match["layer"], viewer), viewer, address), viewer
+                request, await self.body(_layer(match["layer"], viewer), viewer, address), viewer
             )
         if match := TILEJSON.match(path):
             viewer = await self.identify(request)
@@ -110,8 +111,15 @@ class TileServer:
             "(addresses are those three)"
         )
 
-    async def _body(self, layer: Layer, viewer: Viewer, address: Address) -> Body:
-        key = (layer.id, viewer.key, address, self.versions.of(layer.id))
+    async def body(
+        self, layer: Layer, viewer: Viewer, address: Address, options: TileOptions = DEFAULT
+    ) -> Body:
+        """The tile as this viewer sees it, from the cache where that is fresh; empty bytes if nothing lies in it.
+
+        Raises TooWide if a filter cannot be answered exactly for so wide a tile, psycopg.OperationalError
+        or PoolTimeout if the database cannot be reached.
+        """
+        key = (layer.id, viewer.key, address, options.key, self.versions.of(layer.id))
         if (body := self.bodies.get(key)) is None:
             inside = layer.minzoom <= address.z
             plain = (
