@@ -1,6 +1,7 @@
 """Which representation a client gets: `f=` before `Accept`, q-values honoured (RFC 9110, 12.5.1)."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from app.errors import InvalidInput, NotAcceptable
 
@@ -13,10 +14,19 @@ SCHEMA = "application/schema+json"
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """What a resource can be sent as: its machine form, the names that also mean it, and HTML."""
+    """What a resource can be sent as: its machine form, the names that also mean it, HTML, and others."""
 
     machine: str
     also: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+    """Further forms: the value of `f` that asks for each, and its media type."""
+
+    def with_others(self, **others: str) -> "Formats":
+        return replace(self, others=(*self.others, *others.items()))
+
+    def by_name(self) -> dict[str, str]:
+        """Media types by the value of `f` that asks for them."""
+        return {"json": self.machine, "html": HTML, **dict(self.others)}
 
 
 DOCUMENT = Formats(JSON)
@@ -29,30 +39,42 @@ DEFINITION = Formats(
 
 
 def chosen(formats: Formats, f: str | None, accept: str | None) -> str:
-    """The media type to send: the machine form unless HTML is asked for.
+    """The media type to send: the machine form unless another is asked for.
 
-    Raises InvalidInput for an unknown `f`, NotAcceptable if `Accept` excludes both.
+    Raises InvalidInput for an unknown `f`, NotAcceptable if `Accept` excludes every form.
     """
+    named = formats.by_name()
     if f is not None:
-        if f not in ("json", "html"):
+        if f not in named:
             raise InvalidInput(
-                f"格式 f 应为 json 或 html，得到 {f[:40]!r} (f is json or html)",
+                f"格式 f 应为 {'、'.join(named)} 之一，得到 {f[:40]!r} (f is one of {', '.join(named)})",
                 field="f",
                 value=f[:40],
-                expected="json html",
+                expected=" ".join(named),
             )
-        return HTML if f == "html" else formats.machine
+        return named[f]
+    machine = (formats.machine.partition(";")[0], *formats.also)
+    offered = [(formats.machine, machine), *((media, (media.partition(";")[0],)) for media in named.values())]
+    return _best(offered, accept)
+
+
+def accepted(accept: str | None, names: Iterable[str]) -> None:
+    """Raises NotAcceptable unless the client takes what goes by one of these names."""
+    found = tuple(names)
+    _best([(found[0], found)], accept)
+
+
+def _best(offered: list[tuple[str, tuple[str, ...]]], accept: str | None) -> str:
+    """The first of the forms that the client likes best; the first of all if it says nothing."""
     if not accept or not accept.strip():
-        return formats.machine
+        return offered[0][0]
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
-    machine = max(_quality(ranges, name) for name in (formats.machine.partition(";")[0], *formats.also))
-    html = _quality(ranges, HTML)
-    if max(machine, html) <= 0:
-        raise NotAcceptable(
-            f"只提供 {formats.machine} 和 text/html (only these two are offered)",
-            offered=[formats.machine, HTML],
-        )
-    return HTML if html > machine else formats.machine
+    weights = [max(_quality(ranges, name) for name in names) for _, names in offered]
+    best = max(weights)
+    if best <= 0:
+        media = list(dict.fromkeys(media for media, _ in offered))
+        raise NotAcceptable(f"只提供 {'、'.join(media)} (only these are offered)", offered=media)
+    return offered[weights.index(best)][0]
 
 
 def _range(text: str) -> tuple[str, float]:
