@@ -8,6 +8,10 @@ ALIAS = "f"
 """Table alias under which a predicate's SQL names the declared fields: `f."status"`."""
 
 
+# Named here, for inside TileOptions the name `datetime` is that of its field.
+Moments = tuple[datetime | None, datetime | None]
+
+
 class Predicate(Protocol):
     """A condition as SQL with named parameters (`%(name)s`) over declared fields (`layers.cql2.sql`)."""
 
@@ -42,7 +46,7 @@ class TileOptions:
     fields: tuple[str, ...] | None = None
     """Declared fields that the audience sees; None: those declared with `tile: true`."""
     filter: Filter | None = None
-    datetime: tuple[datetime | None, datetime | None] | None = None
+    datetime: Moments | None = None
     """Interval, both ends included, asked of the layer's datetime field; None at an end: open."""
 
     @property
