@@ -19,7 +19,7 @@ import app.changes.routes
 import app.imagery.routes
 import app.imports.routes
 import app.maps.routes
-import app.ogc.routes
+import app.ogc.features
 import app.regions.routes
 import app.registry.routes
 import app.screening.routes
@@ -43,6 +43,8 @@ from tiles.address import Viewer
 from tiles.cache import Versions
 from tiles.server import NotSignedInError, TileServer
 
+OGC = (app.ogc.features.PART,)
+"""The OGC APIs that are served below /ogc; each stands for itself in the shared documents."""
 MAP_CONNECTIONS = 4  # a process; two cores serve no more at once
 
 
@@ -58,7 +60,7 @@ def services(settings: Settings) -> Services:
         identify=identifier,
         defer=jobs.defer,
         publish=publish_counties,
-        parts={"identifier": identifier, "import_kinds": import_kinds()},
+        parts={"identifier": identifier, "import_kinds": import_kinds(), "ogc": OGC},
     )
 
 
@@ -80,7 +82,7 @@ def routers() -> list[APIRouter]:
         app.imagery.routes.router,
         app.screening.routes.router,
         app.changes.routes.router,
-        app.ogc.routes.router,
+        *(part.router for part in OGC),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The conformance classes that this service holds; each is held to its text in tests/conformance."""
+"""The conformance classes of the shared documents and of the features; each is held to its text in tests/conformance."""
 
 S = "http://www.opengis.net/spec"
 CLASSES = (

@@ -1,11 +1,11 @@
 """The JSON documents: landing page, conformance, collections, queryables and schemas."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from app.ogc.conformance import CLASSES
 from app.ogc.links import Addresses, Link, as_json
 from app.ogc.negotiate import GEOJSON, HTML, JSON, OPENAPI, SCHEMA
+from app.ogc.part import Part, classes
 from app.ogc.store import Extent
 from layers.derive.queryables import schema
 from layers.model import Audience, Layer
@@ -43,7 +43,9 @@ def both(at: Addresses, sent: str, machine: str, *path: str, **parameters: objec
     return sorted(found, key=lambda link: link.rel != "self")
 
 
-def landing(at: Addresses, sent: str) -> tuple[dict[str, Any], list[Link]]:
+def landing(
+    at: Addresses, sent: str, parts: Sequence[Part], audience: Audience
+) -> tuple[dict[str, Any], list[Link]]:
     """The landing page (req/core/root-success)."""
     links = [
         *both(at, sent, JSON),
@@ -53,26 +55,38 @@ def landing(at: Addresses, sent: str) -> tuple[dict[str, Any], list[Link]]:
         Link(at.to("conformance"), CONFORMANCE, JSON, "符合的标准 · Conformance classes"),
         Link(at.to("collections"), "data", JSON, "图层 · Collections"),
         Link(at.to("collections"), DATA, JSON, "图层 · Collections"),
+        *(link for part in parts for link in part.landing(at, audience)),
     ]
-    body = {"title": TITLE, "description": DESCRIPTION, "conformsTo": list(CLASSES), "links": as_json(links)}
-    return body, links
+    body: dict[str, Any] = {"title": TITLE, "description": DESCRIPTION, "conformsTo": classes(parts)}
+    for part in parts:
+        body |= part.members
+    return {**body, "links": as_json(links)}, links
 
 
-def conformance(at: Addresses, sent: str) -> tuple[dict[str, Any], list[Link]]:
+def conformance(at: Addresses, sent: str, parts: Sequence[Part]) -> tuple[dict[str, Any], list[Link]]:
     links = both(at, sent, JSON, "conformance")
-    return {"conformsTo": list(CLASSES), "links": as_json(links)}, links
+    return {"conformsTo": classes(parts), "links": as_json(links)}, links
 
 
 def collections(
-    at: Addresses, sent: str, found: Iterable[tuple[Layer, Extent]]
+    at: Addresses,
+    sent: str,
+    found: Iterable[tuple[Layer, Extent]],
+    parts: Sequence[Part],
+    audience: Audience,
 ) -> tuple[dict[str, Any], list[Link]]:
     links = both(at, sent, JSON, "collections")
-    members = [collection(at, None, layer, extent)[0] for layer, extent in found]
+    members = [collection(at, None, layer, extent, parts, audience)[0] for layer, extent in found]
     return {"links": as_json(links), "collections": members}, links
 
 
 def collection(
-    at: Addresses, sent: str | None, layer: Layer, extent: Extent
+    at: Addresses,
+    sent: str | None,
+    layer: Layer,
+    extent: Extent,
+    parts: Sequence[Part],
+    audience: Audience,
 ) -> tuple[dict[str, Any], list[Link]]:
     """One collection; `sent` None where it stands in the list (then `self` is its JSON)."""
     path = ("collections", layer.id)
@@ -85,6 +99,7 @@ def collection(
         Link(at.to(*path, "queryables"), QUERYABLES, SCHEMA, "可筛选字段 · Queryables"),
         Link(at.to(*path, "schema"), "describedby", SCHEMA, "字段 · Schema"),
         Link(at.to(*path, "schema"), SCHEMA_REL, SCHEMA, "字段 · Schema"),
+        *(link for part in parts for link in part.collection(at, layer, audience)),
     ]
     body: dict[str, Any] = {
         "id": layer.id,

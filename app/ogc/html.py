@@ -16,12 +16,6 @@ from app.ogc.sketch import Sketch, sketch
 from app.ogc.store import Page
 from layers.model import Audience, Field, Layer
 
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'self'"
-)
-"""These pages have no script at all, so none may run."""
-
 
 @cache
 def _environment() -> Environment:
@@ -75,7 +69,12 @@ def conformance(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> by
 
 
 def definition(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> bytes:
-    operations = [(path, found["get"]) for path, found in made["paths"].items()]
+    operations = [
+        (method.upper(), path, operation)
+        for path, found in made["paths"].items()
+        for method, operation in found.items()
+        if method in ("get", "post", "put", "patch", "delete")
+    ]
     return _rendered(
         "definition",
         "接口说明 · The API",

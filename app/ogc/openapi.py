@@ -1,6 +1,6 @@
 """The OpenAPI 3.0 definition of /ogc, for the layers that the caller sees. Nothing in it points to another host."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app import __version__
@@ -8,6 +8,7 @@ from app.ogc.documents import DESCRIPTION, TITLE, description, title
 from app.ogc.links import Addresses
 from app.ogc.negotiate import GEOJSON, HTML, JSON, OPENAPI, SCHEMA
 from app.ogc.parameters import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, queryables
+from app.ogc.part import Part
 from layers.derive.queryables import JSON_TYPES
 from layers.model import Audience, Field, Layer
 
@@ -15,7 +16,7 @@ Json = dict[str, Any]
 PROBLEM = "application/problem+json"
 
 
-def definition(at: Addresses, layers: Iterable[Layer], audience: Audience) -> Json:
+def definition(at: Addresses, layers: Iterable[Layer], audience: Audience, parts: Sequence[Part]) -> Json:
     """The whole document."""
     seen = tuple(layers)
     paths: Json = {
@@ -26,6 +27,17 @@ def definition(at: Addresses, layers: Iterable[Layer], audience: Audience) -> Js
     }
     for layer in seen:
         paths |= _paths(layer, audience)
+    components: Json = {
+        "parameters": dict(PARAMETERS),
+        "schemas": dict(SCHEMAS),
+        "responses": {**RESPONSES, **ERRORS},
+        "headers": dict(HEADERS),
+        "securitySchemes": SECURITY,
+    }
+    for part in parts:
+        paths |= part.paths(seen, audience)
+        for kind, named in part.components.items():
+            components.setdefault(kind, {}).update(named)
     return {
         "openapi": "3.0.3",
         "info": {
@@ -41,13 +53,7 @@ def definition(at: Addresses, layers: Iterable[Layer], audience: Audience) -> Js
         ],
         "paths": paths,
         "security": [{}, {"key": []}, {"keyInQuery": []}, {"bearer": []}, {"session": []}],
-        "components": {
-            "parameters": PARAMETERS,
-            "schemas": SCHEMAS,
-            "responses": {**RESPONSES, **ERRORS},
-            "headers": HEADERS,
-            "securitySchemes": SECURITY,
-        },
+        "components": components,
     }
 
 

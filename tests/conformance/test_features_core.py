@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.ogc.conformance import CLASSES
+from app import wiring
+from app.ogc.part import classes
 from layers import catalog
 from tests.served import INTAKES, Accounts, place_of
 
@@ -64,9 +65,9 @@ def test_core_api_definition_success_the_definition_describes_the_collections_se
 
 
 def test_core_conformance_op_and_success_the_classes_are_listed(get: Get) -> None:
-    assert get("/conformance")["conformsTo"] == list(CLASSES)
+    assert get("/conformance")["conformsTo"] == classes(wiring.OGC)
     part_1 = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
-    assert {f"{part_1}{name}" for name in ("core", "geojson", "html", "oas30")} <= set(CLASSES)
+    assert {f"{part_1}{name}" for name in ("core", "geojson", "html", "oas30")} <= set(classes(wiring.OGC))
 
 
 def test_core_http_head_answers_as_get_without_a_body_and_other_methods_are_refused(

@@ -1,0 +1,275 @@
+"""One way in for every OGC resource, so that each is negotiated, tagged and answered alike.
+
+router = APIRouter()
+
+@resource(router, "/conformance", DOCUMENT)
+async def conformance(asked: Asked) -> Answer: ...
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+import orjson
+import psycopg
+from fastapi import APIRouter
+from isal import igzip
+from psycopg_pool import PoolTimeout
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app import problems
+from app.actor import Actor
+from app.deps import Services, base_url, credentials_of
+from app.errors import NotAcceptable, NotFound, NotReady, NotSignedIn, ShuituError
+from app.ogc.links import Addresses, Link, as_header
+from app.ogc.negotiate import HTML, Formats, chosen
+from app.ogc.part import Part
+from app.ogc.store import Store
+from app.ogc.viewer import viewer_of
+from layers import catalog
+from layers.model import Layer
+from tiles.address import PUBLIC, Viewer
+from tiles.server import etag_matches
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Allow, Content-Crs, ETag, Link, Location, X-Request-Id",
+}
+PAGES = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'"
+)
+"""Our pages have no script at all, so none may run."""
+ZIP_FROM_BYTES = 1_000
+ZIPPED_ALREADY = ("application/vnd.apache.parquet",)
+READ = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, understood: who asks, for which representation, from where."""
+
+    request: Request
+    actor: Actor
+    viewer: Viewer
+    media: str
+    at: Addresses
+    services: Services
+
+    @property
+    def html(self) -> bool:
+        return self.media == HTML
+
+    @property
+    def store(self) -> Store:
+        return store_of(self.services)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        found: tuple[Part, ...] = self.services.parts["ogc"]
+        return found
+
+    def layer(self, *, to_write: bool = False) -> Layer:
+        """The layer that the path names. Raises NotFound, or NotSignedIn where a log-in would show it."""
+        name = self.request.path_params["layer"]
+        layer = catalog.load().get(name)
+        if layer is None:
+            raise NotFound(f"没有图层 {name[:60]!r} (there is no collection of this name)")
+        if layer.relation_for(self.viewer.audience) is None:
+            raise NotSignedIn(f"图层 {name} 需要登录 (log in to see this collection)")
+        return layer
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back: the body, its links, and headers of its own."""
+
+    body: bytes
+    links: list[Link]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    state: str = ""
+    """Tag of the resource's state, whatever its representation: what If-Match is held against."""
+    stream: AsyncIterator[bytes] | None = None
+    """The body in parts, where it is too big to be held; then it has neither length nor tag."""
+
+
+def document(made: Mapping[str, Any], links: list[Link]) -> Answer:
+    """A JSON document."""
+    return Answer(orjson.dumps(made), links)
+
+
+Endpoint = Callable[[Asked], Awaitable[Answer]]
+Writer = Callable[[Asked], Awaitable[Response]]
+Allowed = Callable[[Request, Actor], tuple[str, ...]]
+
+
+def resource(
+    router: APIRouter,
+    path: str,
+    formats: Formats,
+    *,
+    writers: Mapping[str, Writer] | None = None,
+    allowed: Allowed | None = None,
+) -> Callable[[Endpoint], Endpoint]:
+    """Answer GET, HEAD and OPTIONS at this path below /ogc with what the function makes.
+
+    `writers` answer other methods; `allowed` then says which of them this actor may use there.
+    """
+    others = dict(writers or {})
+
+    def register(make: Endpoint) -> Endpoint:
+        @wraps(make)
+        async def endpoint(request: Request) -> Response:
+            try:
+                if request.method == "OPTIONS":
+                    return await _options(request, allowed)
+                if request.method in others:
+                    return await _written(request, formats, others[request.method], allowed)
+                return await _answered(request, formats, make)
+            except Exception as error:
+                return refusal(error, request)
+
+        methods = [*READ, *others]
+        router.add_route(f"/ogc{path}", endpoint, methods=methods, include_in_schema=False)
+        return make
+
+    return register
+
+
+def refusal(error: Exception, request: Request) -> Response:
+    """The problem that an expected failure is. Raises the error again if it is not one."""
+    if isinstance(error, NotAcceptable):
+        return problem(problems.BY_STATUS[406], str(error), request, dict(error.facts))
+    if isinstance(error, ShuituError):
+        return problem(problems.kind_of(error), str(error), request, dict(error.facts))
+    if isinstance(error, psycopg.OperationalError | PoolTimeout):
+        return problem(problems.TABLE[NotReady], _busy(error), request)
+    raise error
+
+
+async def understood(request: Request, media: str) -> Asked:
+    """The request with its actor. Raises NotSignedIn if the credentials are wrong."""
+    services: Services = request.app.state.services
+    credentials = credentials_of(request.headers, request.cookies, request.query_params)
+    identifier = services.parts["identifier"]
+    actor = identifier.remembered(credentials) or await run_in_threadpool(services.identify, credentials)
+    at = Addresses.of(base_url(request, services.settings), request.query_params)
+    return Asked(request, actor, viewer_of(actor), media, at, services)
+
+
+async def _answered(request: Request, formats: Formats, make: Endpoint) -> Response:
+    media = chosen(formats, request.query_params.get("f"), request.headers.get("accept"))
+    asked = await understood(request, media)
+    return sent(asked, await make(asked))
+
+
+async def _written(request: Request, formats: Formats, write: Writer, allowed: Allowed | None) -> Response:
+    asked = await understood(request, formats.machine)
+    methods = READ if allowed is None else allowed(request, asked.actor)
+    if request.method not in methods:
+        write_refused(asked)
+        kind = problems.BY_STATUS[405]
+        return problem(
+            kind, "此资源不支持此方法 (this resource does not have this method)", request, None, methods
+        )
+    return await write(asked)
+
+
+def write_refused(asked: Asked) -> None:
+    """Raises NotFound or NotSignedIn where that is why a method is not allowed."""
+    if "layer" in asked.request.path_params:
+        asked.layer()
+
+
+def store_of(services: Services) -> Store:
+    """The one reader of features of this process."""
+    store: Store | None = services.parts.get("features")
+    if store is None:
+        store = Store(
+            services.parts["map_pool"], services.parts["versions"].of, services.settings.public_accuracy_bits
+        )
+        services.parts["features"] = store
+    return store
+
+
+def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
+    """The answer with its headers: 304 if the client has it, compressed if it wants that."""
+    request, media = asked.request, asked.media
+    # What a log-in sees must never be kept by a shared cache; everybody asks again, and gets 304.
+    share = "public" if asked.viewer == PUBLIC else "private"
+    headers = {
+        **CORS,
+        "Cache-Control": f"{share}, no-cache",
+        "Vary": "Accept, Accept-Encoding, Cookie, Authorization, X-API-Key",
+        "Link": as_header(answer.links),
+        **answer.headers,
+        # Set by hand, for Starlette would add a character set to what is defined without one.
+        "Content-Type": f"{media}; charset=utf-8" if media.startswith("text/") else media,
+    }
+    if media == HTML:
+        headers["Content-Security-Policy"] = PAGES
+    if answer.stream is not None:
+        return StreamingResponse(answer.stream, status, headers)
+    tag = hashlib.blake2b(answer.body, digest_size=12).hexdigest()
+    tag = f"{answer.state}.{tag}" if answer.state else tag
+    zipped = (
+        len(answer.body) >= ZIP_FROM_BYTES
+        and media not in ZIPPED_ALREADY
+        and "gzip" in request.headers.get("accept-encoding", "")
+    )
+    headers["ETag"] = f'"{tag}-gzip"' if zipped else f'"{tag}"'
+    given = request.headers.get("if-none-match")
+    if (
+        status == 200
+        and request.method in READ
+        and (etag_matches(given, tag) or etag_matches(given, f"{tag}-gzip"))
+    ):
+        del headers["Content-Type"]
+        return Response(status_code=304, headers=headers)
+    body = igzip.compress(answer.body, 1) if zipped else answer.body
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    headers["Content-Length"] = str(len(body))
+    return Response(b"" if request.method == "HEAD" else body, status, headers)
+
+
+async def _options(request: Request, allowed: Allowed | None) -> Response:
+    """What this caller may do here. A browser's preflight carries no credentials: it is told every method."""
+    methods: tuple[str, ...] = READ
+    if allowed is not None:
+        asked = await understood(request, "")
+        methods = allowed(request, asked.actor)
+    headers = {
+        **CORS,
+        "Allow": ", ".join(methods),
+        "Access-Control-Allow-Methods": ", ".join(methods),
+        "Access-Control-Allow-Headers": "*",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(status_code=200, headers=headers)
+
+
+def problem(
+    kind: problems.ProblemType,
+    detail: str,
+    request: Request,
+    facts: dict[str, Any] | None = None,
+    allow: tuple[str, ...] = (),
+) -> Response:
+    """Problem details that scripts of other sites may read."""
+    headers = dict(CORS)
+    if kind.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="shuitu"'
+    if allow:
+        headers["Allow"] = ", ".join(allow)
+    return problems.render(kind, detail, request, facts, headers)
+
+
+def _busy(error: Exception) -> str:
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return "查询耗时过长，请缩小范围或减少条件 (this query takes too long: narrow it)"
+    return "数据库暂时无法连接，请稍后再试 (the database cannot be reached for the moment; try again later)"
