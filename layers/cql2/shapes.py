@@ -1,0 +1,104 @@
+"""Geometry literals: read in the CRS of the filter, checked, and brought to the CRS of the storage."""
+
+import math
+from functools import cache
+
+import numpy as np
+import pyproj
+import shapely
+from shapely.geometry import shape as shapely_shape
+from shapely.geometry.base import BaseGeometry
+
+from layers.cql2.errors import InvalidFilter
+from layers.cql2.nodes import Box, Shape
+from layers.crs import STORAGE_SRID, Crs
+
+
+def geometry(literal: Shape | Box, crs: Crs) -> BaseGeometry:
+    """Longitude and latitude in CGCS2000, without heights.
+
+    Raises InvalidFilter if coordinates lie outside the CRS, or it is no valid geometry.
+    """
+    found = _box(literal, crs) if isinstance(literal, Box) else _shape(literal)
+    if not found.is_valid:
+        reason = shapely.is_valid_reason(found)
+        raise InvalidFilter(f"几何无效 (this geometry is not valid: {reason})", literal.at)
+    found = shapely.force_2d(found)
+    if crs.swapped and isinstance(literal, Shape):
+        found = shapely.transform(found, lambda xy: xy[:, ::-1])
+    if not crs.geographic:
+        found = shapely.transform(found, _to_degrees(crs.srid))
+    if not _in_world(shapely.get_coordinates(found)):
+        raise InvalidFilter(
+            "坐标超出坐标系的范围；请核对坐标轴次序 (coordinates lie outside the CRS: check the order of the axes)",
+            literal.at,
+        )
+    return found
+
+
+def _in_world(xy: np.ndarray) -> bool:
+    return bool(np.isfinite(xy).all() and (np.abs(xy[:, 0]) <= 180).all() and (np.abs(xy[:, 1]) <= 90).all())
+
+
+def _shape(literal: Shape) -> BaseGeometry:
+    try:
+        if literal.members:
+            return shapely.GeometryCollection([_shape(member) for member in literal.members])
+        return shapely_shape({"type": literal.kind, "coordinates": literal.coordinates})
+    except (ValueError, TypeError, shapely.errors.GEOSException) as error:
+        raise InvalidFilter(f"几何有误 (bad geometry): {str(error)[:120]}", literal.at) from None
+
+
+def _box(literal: Box, crs: Crs) -> BaseGeometry:
+    """The rectangle in the order x, y; two of them where it crosses 180°."""
+    half = len(literal.edges) // 2
+    low, high = literal.edges[:2], literal.edges[half : half + 2]
+    if crs.swapped:
+        low, high = low[::-1], high[::-1]
+    (west, south), (east, north) = low, high
+    if south > north or (west > east and not crs.geographic):
+        raise InvalidFilter("BBOX 应先小后大 (the lower corner of a BBOX comes first)", literal.at)
+    if west <= east:
+        return shapely.box(west, south, east, north)
+    return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])
+
+
+@cache
+def _transformer(srid: int) -> pyproj.Transformer:
+    # From Web Mercator to the degrees of WGS 84, which stand for those of CGCS2000 (layers.crs).
+    target = 4326 if srid == 3857 else STORAGE_SRID
+    return pyproj.Transformer.from_crs(srid, target, always_xy=True)
+
+
+def _to_degrees(srid: int):  # type: ignore[no-untyped-def]
+    def move(xy: np.ndarray) -> np.ndarray:
+        lon, lat = _transformer(srid).transform(xy[:, 0], xy[:, 1])
+        return np.column_stack([lon, lat])
+
+    return move
+
+
+def parts(found: BaseGeometry) -> list[BaseGeometry]:
+    """A collection as as few plain geometries as mean the same: one a dimension, merged."""
+    if found.geom_type != "GeometryCollection":
+        return [found]
+    merged = []
+    for dimension in (2, 1, 0):
+        same = [one for one in found.geoms if shapely.get_dimensions(one) == dimension]
+        if same:
+            merged.append(shapely.union_all(same))
+    # What lies in a part of higher dimension adds nothing to the set of points.
+    kept: list[BaseGeometry] = []
+    for one in merged:
+        rest = one
+        for higher in kept:
+            rest = shapely.difference(rest, higher)
+        if not rest.is_empty:
+            kept.append(one)
+    return kept
+
+
+def bounds(found: BaseGeometry) -> tuple[float, float, float, float]:
+    west, south, east, north = found.bounds
+    assert math.isfinite(west)  # noqa: S101 - no literal is empty
+    return west, south, east, north
