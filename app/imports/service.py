@@ -300,7 +300,8 @@ def reject_duplicates(
           select row_no, first_row, same from (
             select row_no, first_value(row_no) over w as first_row, row_number() over w as n,
                    md5(row({same})::text) = first_value(md5(row({same})::text)) over w as same
-            from staging.{kind.staging} where import_id = :id window w as (partition by {key} order by row_no)
+            from (select *, count(*) over (partition by {key}) as times from staging.{kind.staging} where import_id = :id) s
+            where times > 1 window w as (partition by {key} order by row_no)
           ) ranked where n > 1
         ), dropped as (
           delete from staging.{kind.staging} s using repeated r

@@ -197,6 +197,8 @@ select import_id, row_no, 'warning', 'lon,lat', lon || ',' || lat, 'same_place',
 from (select import_id, row_no, lon, lat, first_value(row_no) over w as first_row from staging.intakes
       where import_id = cast(:id as uuid) window w as (partition by name, holder_name, lon, lat order by row_no)) s
 where row_no > first_row"""
+NAMES_PERMITS = """
+select exists (select from staging.intakes where import_id = cast(:id as uuid) and cardinality(permit_nos) > 0)"""
 LINK = """
 with named as (
   select i.id as intake_id, i.county_code, i.basin_id, unnest(s.permit_nos) as permit_no, s.row_no
@@ -239,7 +241,8 @@ def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
         ),
         {"id": import_id},
     ).all()
-    session.execute(text(LINK), {"id": import_id})
+    if session.execute(text(NAMES_PERMITS), {"id": import_id}).scalar_one():
+        session.execute(text(LINK), {"id": import_id})
     counties = (
         {row.county_code for row in counted}
         | set(former)

@@ -25,9 +25,12 @@ def holders(session: Session, kind: ImportKind, import_id: str) -> None:
         )
 
 
-HOLDER_OF = """left join lateral (
-    select h.id from shuitu.holders h where s.holder_name <> '' and h.county_code = s.county_code
-      and ((s.uscc is not null and h.uscc = s.uscc) or (s.uscc is null and h.uscc is null and h.name = s.holder_name)) limit 1) h on true"""
+# Two joins rather than one with `or`: each can be hashed, however many holders a county has.
+HOLDER_OF = """left join shuitu.holders hu on s.uscc is not null and hu.uscc = s.uscc and hu.county_code = s.county_code
+    and s.holder_name <> ''
+  left join shuitu.holders hn on s.uscc is null and hn.uscc is null and hn.name = s.holder_name
+    and hn.county_code = s.county_code and s.holder_name <> ''
+  cross join lateral (select coalesce(hu.id, hn.id) as id) h"""
 
 STATES = """
 with touched as (
@@ -58,7 +61,8 @@ def states(session: Session, import_id: str, *, of_permits: bool) -> set[int]:
     which = (
         "i.id in (select pi.intake_id from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id where p.import_id = cast(:id as uuid))"
         if of_permits
-        else "i.import_id = cast(:id as uuid)"
+        else """i.import_id = cast(:id as uuid) and (i.permit_state in ('linked', 'ended')
+                or exists (select from shuitu.permit_intakes l where l.intake_id = i.id))"""
     )
     return set(session.execute(text(STATES.format(which=which)), {"id": import_id}).scalars())
 
