@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from app.errors import InvalidInput
-from app.imports import values
+from app.imports import columns, values
 from app.imports.angles import AngleError, coarseness_km, parse_angle
 from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue
 from app.imports.mapping import Column, Mapping
@@ -101,10 +101,14 @@ class Interpreter:
                 field=missing[0].name,
                 expected=wanted,
             )
-        self._memory: dict[str, dict[str, Any]] = {spec.name: {} for spec in kind.fields}
+        self._readers = {
+            spec.name: self._reader(spec, self.columns[spec.name])
+            for spec in kind.fields
+            if spec.name in self.columns
+        }
 
     def chunk(self, raw: RawChunk) -> Chunk:
-        """Typed rows by row number; a value that cannot be read is None and has an issue."""
+        """Typed rows by row number; a value that cannot be read is missing and has an issue."""
         index = pd.RangeIndex(raw.first_row, raw.first_row + len(raw.texts))
         texts = raw.texts.set_index(index)
         issues: list[Issue] = []
@@ -139,55 +143,49 @@ class Interpreter:
         return [column.prefix + text if text else "" for text in joined] if column.prefix else joined
 
     def _typed(self, spec: FieldSpec, texts: pd.DataFrame, issues: list[Issue]) -> Any:
-        column = self.columns.get(spec.name)
-        if column is None:
-            return pd.Series([spec.default] * len(texts), index=texts.index, dtype=object).to_numpy()
-        parse = self._parser(spec, column)
-        memory = self._memory[spec.name]
-        if len(memory) > 500_000:
-            memory.clear()
-        found: list[Any] = []
-        for row_no, text in zip(texts.index, self._texts(column, texts), strict=True):
-            result = memory.get(text)
-            if result is None:
-                memory[text] = result = _tried(parse, text)
-            if isinstance(result, BadValue | AngleError):
-                expected = getattr(result, "expected", "")
-                issues.append(
-                    Issue(row_no, "reject", spec.name, text, result.reason, result.message, expected)
+        reader = self._readers.get(spec.name)
+        if reader is None:
+            return columns.constant(spec.form, spec.default, len(texts))
+        given = self._texts(self.columns[spec.name], texts)
+        column = reader.column(given)
+        for i, bad, rejected in column.odd:
+            issues.append(
+                Issue(
+                    int(texts.index[i]),
+                    "reject" if rejected else "warning",
+                    spec.name,
+                    given[i],
+                    bad.reason,
+                    bad.message,
+                    getattr(bad, "expected", ""),
                 )
-                found.append(None)
-            else:
-                value, warning = result
-                if warning:
-                    issues.append(
-                        Issue(
-                            row_no,
-                            "warning",
-                            spec.name,
-                            text,
-                            warning.reason,
-                            warning.message,
-                            warning.expected,
-                        )
-                    )
-                if value is None and spec.required and spec.form not in ("lon", "lat"):
-                    issues.append(
-                        Issue(
-                            row_no,
-                            "reject",
-                            spec.name,
-                            text,
-                            "missing",
-                            f"缺少{spec.title} ({spec.english} is missing)",
-                        )
-                    )
-                found.append(spec.default if value is None else value)
-        array = np.empty(len(found), object)
-        array[:] = found
-        return array
+            )
+        if spec.required and spec.form not in ("lon", "lat"):
+            rejected_at = {i for i, _, rejected in column.odd if rejected}
+            issues.extend(
+                Issue(
+                    int(texts.index[i]),
+                    "reject",
+                    spec.name,
+                    given[i],
+                    "missing",
+                    f"缺少{spec.title} ({spec.english} is missing)",
+                )
+                for i in np.flatnonzero(column.missing).tolist()
+                if i not in rejected_at
+            )
+        if spec.default is not None:
+            column.values[column.missing] = columns.constant(
+                spec.form, spec.default, int(column.missing.sum())
+            )
+        return column.values
 
-    def _parser(self, spec: FieldSpec, column: Column) -> Callable[[str], tuple[Any, BadValue | None]]:
+    def _reader(self, spec: FieldSpec, column: Column) -> columns.Reader:
+        parse, factor = self._parser(spec, column)
+        return columns.Reader(spec.form, parse, factor, column.zero_is_empty)
+
+    def _parser(self, spec: FieldSpec, column: Column) -> tuple[columns.Parse, float | None]:
+        """How to read a text of the field, and what a plain number is multiplied by."""
         spellings = {values.clean(k).lower(): v for k, v in column.values.items()}
         unit = (column.unit or unit_in(column.column or "") or spec.unit).lower()
         table = values.M3S_PER_UNIT if spec.form == "flow" else values.M3_PER_UNIT
@@ -202,6 +200,9 @@ class Interpreter:
         }
         codes |= {k: v for k, v in spellings.items() if k != "*"}
         other = column.values.get("*")
+        simple = (
+            None if spec.parse or spec.form in ("lon", "lat", "code") else _simple(spec, column, unit, table)
+        )
 
         def parse(text: str) -> tuple[Any, BadValue | None]:
             plain = values.clean(text)
@@ -219,9 +220,13 @@ class Interpreter:
                         " ".join(spec.values),
                     )
                 return value, None
-            return _simple(spec, spellings.get(plain.lower(), plain), text, unit, table, column.zero_is_empty)
+            if simple is None:
+                assert spec.parse is not None  # noqa: S101 - all other forms are read above
+                return spec.parse(text)
+            return simple(spellings.get(plain.lower(), plain) if spellings else plain), None
 
-        return parse
+        # Where the mapping gives spellings of its own, no text is plain.
+        return parse, None if spellings else table[unit] if spec.form in ("volume", "flow") else 1.0
 
     def _attributes(self, texts: pd.DataFrame) -> list[str]:
         if not self.rest:
@@ -243,22 +248,22 @@ class Interpreter:
         )
         present = ~(shapely.is_missing(centre) | shapely.is_empty(centre))
         for name, get in (("lon", shapely.get_x), ("lat", shapely.get_y)):
-            column = np.full(len(geometry), None, object)
+            column = np.full(len(geometry), np.nan)
             column[present] = get(centre[present])
             typed[name] = column
 
 
-def _simple(
-    spec: FieldSpec, plain: str, text: str, unit: str, table: dict[str, float], zero_is_empty: bool
-) -> tuple[Any, BadValue | None]:
-    """Forms that need nothing but the text."""
+def _simple(spec: FieldSpec, column: Column, unit: str, table: dict[str, float]) -> Callable[[str], Any]:
+    """How a form is read that needs nothing but the text."""
     if spec.form in ("volume", "flow"):
-        value = values.quantity(plain, unit, table)
-        return (None if zero_is_empty and value == 0 else value), None
+
+        def quantity(plain: str) -> float | None:
+            value = values.quantity(plain, unit, table)
+            return None if column.zero_is_empty and value == 0 else value
+
+        return quantity
     if spec.form == "list":
-        return [part for part in re.split(LIST_SEPARATORS, plain) if part], None
-    if spec.parse is not None:
-        return spec.parse(text)
+        return lambda plain: [part for part in re.split(LIST_SEPARATORS, plain) if part]
     by_form: dict[str, Callable[[str], Any]] = {
         "number": values.number,
         "whole": values.whole,
@@ -267,19 +272,12 @@ def _simple(
         "region": values.region_code,
         "text": str,
     }
-    return by_form[spec.form](plain), None
+    return by_form[spec.form]
 
 
-def _tried(parse: Callable[[str], tuple[Any, BadValue | None]], text: str) -> Any:
-    try:
-        return parse(text)
-    except (BadValue, AngleError) as bad:
-        return bad
-
-
-def _swapped(issue: Issue, lon: float | None) -> Issue:
+def _swapped(issue: Issue, lon: float) -> Issue:
     """A latitude beyond 90° beside a longitude that could be one: east of 90°E that is how swapped ones look."""
-    if issue.field != "lat" or issue.reason != "angle_out_of_range" or lon is None or abs(lon) > 90:
+    if issue.field != "lat" or issue.reason != "angle_out_of_range" or not abs(lon) <= 90:
         return issue
     try:
         parse_angle(issue.value, 180.0)
@@ -310,9 +308,9 @@ def _coarse(text: str) -> BadValue | None:
 
 def _convert_datum(rows: pd.DataFrame, datum: str) -> None:
     """Bring declared GCJ-02 or BD-09 positions to WGS 84."""
-    for row_no, lon, lat in zip(rows.index, rows["lon"], rows["lat"], strict=True):
-        if lon is not None and lat is not None:
-            rows.at[row_no, "lon"], rows.at[row_no, "lat"] = to_wgs84(lon, lat, datum)
+    given = rows[["lon", "lat"]].dropna()
+    for row_no, lon, lat in zip(given.index, given["lon"], given["lat"], strict=True):
+        rows.at[row_no, "lon"], rows.at[row_no, "lat"] = to_wgs84(lon, lat, datum)
 
 
 def to_wgs84(lon: float, lat: float, datum: str) -> tuple[float, float]:

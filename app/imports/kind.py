@@ -53,7 +53,8 @@ class Issue:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Checked rows of a file: typed columns (None where empty), by their number in the file."""
+    """Checked rows of a file: typed columns, by their number in the file. Where empty, NaN in columns of numbers
+    (`columns.NUMERIC`), None in all others."""
 
     rows: pd.DataFrame
     """Index: row number; columns: the fields of the kind, and `attributes` (JSON text of what no field took)."""

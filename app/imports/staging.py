@@ -8,14 +8,15 @@ import numpy as np
 import orjson
 import pandas as pd
 import psycopg
+import pyarrow as pa
 import shapely
+from pyarrow import csv as arrow_csv
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.imports.kind import Chunk, ImportKind, Issue
 from app.imports.reader import EXCESS, RawChunk
 
-NULL = "\\N"
 PAGE = 10_000
 
 
@@ -44,20 +45,28 @@ def stage(session: Session, kind: ImportKind, import_id: UUID, chunk: Chunk, col
     rows = chunk.rows[keep].copy()
     if not len(rows):
         return 0
-    rows["import_id"], rows["row_no"] = str(import_id), rows.index
     if kind.polygons and chunk.geometry is not None:
         rows["wkb"] = shapely.to_wkb(chunk.geometry[keep], hex=True)
-    for name in columns:
-        if name in rows and any(isinstance(value, list) for value in rows[name]):
-            rows[name] = [_array(value) for value in rows[name]]
-    out = io.StringIO()
-    rows[columns].to_csv(out, header=False, index=False, na_rep=NULL)
-    names = ", ".join(columns)
+    rows["import_id"], rows["row_no"] = str(import_id), rows.index
+    out = io.BytesIO()
+    table = pa.table({name: _column(rows[name]) for name in columns})
+    # Texts are quoted and what is missing is not, so an empty text and none stay apart.
+    arrow_csv.write_csv(table, out, arrow_csv.WriteOptions(include_header=False))
     with driver_of(session).cursor() as cursor:
-        statement = f"copy staging.{kind.staging} ({names}) from stdin (format csv, null '{NULL}')"
+        statement = f"copy staging.{kind.staging} ({', '.join(columns)}) from stdin (format csv)"
         with cursor.copy(statement.encode()) as copy:
-            copy.write(out.getvalue())
+            copy.write(out.getbuffer())
     return len(rows)
+
+
+def _column(values: pd.Series) -> pa.Array:
+    """A column for COPY: what is missing is null, lists are PostgreSQL's arrays in text."""
+    if values.dtype != object:
+        return pa.array(values.to_numpy(), from_pandas=True)
+    items = values.tolist()
+    if isinstance(next((item for item in items if item is not None), None), list):
+        items = [None if item is None else _array(item) for item in items]
+    return pa.array(items, from_pandas=True)
 
 
 def _array(items: list[str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 NULLS = {"", "-", "--", "—", "/", "无", "空", "null", "none", "nan", "n/a", "na", "#n/a"}
+LONGEST_NULL = max(map(len, NULLS))
 M3_PER_UNIT = {
     "m3": 1.0,
     "m³": 1.0,
@@ -52,8 +53,8 @@ class BadValue(ValueError):
 
 def clean(text: str) -> str:
     """One spelling of characters (full-width to half), no blanks around; `` for what means nothing."""
-    plain = unicodedata.normalize("NFKC", text).strip()
-    return "" if plain.lower() in NULLS else plain
+    plain = text.strip() if text.isascii() else unicodedata.normalize("NFKC", text).strip()
+    return "" if len(plain) <= LONGEST_NULL and plain.lower() in NULLS else plain
 
 
 def number(text: str) -> float:

@@ -1,7 +1,9 @@
 """Control indicators 管控指标 as an import."""
 
+import math
 from typing import Any
 
+import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -64,7 +66,7 @@ def check(chunk: Chunk, known: Any) -> list[Issue]:
     """One of region and basin, inside the jurisdiction; a volume, or for levels and flows a number."""
     issues: list[Issue] = []
     rows = chunk.rows
-    rows["value"], rows["unit"] = None, "m3"
+    rows["value"], rows["unit"] = np.nan, "m3"
     for n in rows.index:
         row = rows.loc[n]
         if (row["region_code"] is None) == (row["basin_id"] is None):
@@ -101,7 +103,7 @@ def check(chunk: Chunk, known: Any) -> list[Issue]:
                 )
             )
         wanted = "number" if row["kind"] in FLOWS | LEVELS else "volume"
-        if row[wanted] is None:
+        if math.isnan(row[wanted]):
             issues.append(
                 Issue(
                     n,

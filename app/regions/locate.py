@@ -28,10 +28,13 @@ class Counties:
     known: frozenset[int]
     tree: shapely.STRtree
     _wide: dict[int, Any] = field(default_factory=dict)
+    _places: dict[int, int] = field(default_factory=dict)
 
     def shape(self, code: int) -> Any | None:
-        hits = np.flatnonzero(self.codes == code)
-        return self.shapes[hits[0]] if len(hits) else None
+        if not self._places:
+            self._places.update({int(one): i for i, one in reversed(list(enumerate(self.codes)))})
+        place = self._places.get(code)
+        return None if place is None else self.shapes[place]
 
     def inside(
         self, code: int, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64], *, near: bool = False

@@ -1,5 +1,6 @@
 """What the rows of intakes and permits are checked for beside their single values."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -81,63 +82,50 @@ def _beyond(
 
 
 def codes(rows: pd.DataFrame, counties: Counties, known: Any) -> list[Issue]:
+    """Each stated county is one, and lies in the jurisdiction."""
     issues = []
-    for code in pd.unique(rows["county_code"].dropna()):
-        at = rows.index[rows["county_code"] == code]
-        if not known.scope.covers(int(code)):
-            issues += [
-                Issue(
-                    int(n),
-                    "reject",
-                    "county_code",
-                    str(code),
-                    "outside_jurisdiction",
-                    f"{code} 不在辖区内 (is outside your jurisdiction)",
-                )
-                for n in at
-            ]
-        elif known.mapping.check_region and int(code) not in counties.known:
-            issues += [
-                Issue(
-                    int(n),
-                    "reject",
-                    "county_code",
-                    str(code),
-                    "unknown_region",
-                    f"区划代码 {code} 不存在 (no such region); 开发区等统计代码请改用所在县代码",
-                    "GB/T 2260",
-                )
-                for n in at
-            ]
+    for code, at in _by_county(numeric(rows["county_code"])):
+        if not known.scope.covers(code):
+            reason, message, expected = (
+                "outside_jurisdiction",
+                f"{code} 不在辖区内 (is outside your jurisdiction)",
+                "",
+            )
+        elif known.mapping.check_region and code not in counties.known:
+            reason, expected = "unknown_region", "GB/T 2260"
+            message = f"区划代码 {code} 不存在 (no such region); 开发区等统计代码请改用所在县代码"
+        else:
+            continue
+        issues += [
+            Issue(int(n), "reject", "county_code", str(code), reason, message, expected)
+            for n in rows.index[at]
+        ]
     return issues
+
+
+def _by_county(county: Floats) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Each county code that is stated, with the positions of its rows in their order."""
+    stated = np.flatnonzero(~np.isnan(county))
+    order = stated[np.argsort(county[stated], kind="stable")]
+    different, starts = np.unique(county[order], return_index=True)
+    yield from zip(different.astype(int).tolist(), np.split(order, starts[1:]), strict=True)
 
 
 def _positions(
     rows: pd.DataFrame, counties: Counties, lon: Floats, lat: Floats, present: npt.NDArray[np.bool_]
 ) -> list[Issue]:
     issues: list[Issue] = []
-    county = numeric(rows["county_code"])
-    for code in np.unique(county[present & ~np.isnan(county)]).astype(int):
-        if counties.shape(int(code)) is None:
+    for code, at in _by_county(np.where(present, numeric(rows["county_code"]), np.nan)):
+        if counties.shape(code) is None:
             continue
-        at = np.flatnonzero(present & (county == code))
-        inside = counties.inside(int(code), lon[at], lat[at])
-        near = counties.inside(int(code), lon[at], lat[at], near=True)
-        name = counties.names.get(int(code), str(code))
-        for i in at[~inside & near]:
-            issues.append(
-                _issue(
-                    rows,
-                    i,
-                    lon,
-                    lat,
-                    "warning",
-                    "near_border",
-                    f"位置在{name}界外不足500 m，边界精度有限，请核对 (just outside the county: check)",
-                )
-            )
-        for i in at[~near]:
-            issues.append(_outside(rows, i, lon, lat, counties, int(code), name))
+        out = at[~counties.inside(code, lon[at], lat[at])]
+        if not len(out):
+            continue
+        near = counties.inside(code, lon[out], lat[out], near=True)
+        name = counties.names.get(code, str(code))
+        message = f"位置在{name}界外不足500 m，边界精度有限，请核对 (just outside the county: check)"
+        issues += [_issue(rows, i, lon, lat, "warning", "near_border", message) for i in out[near]]
+        issues += [_outside(rows, i, lon, lat, counties, code, name) for i in out[~near]]
     return issues
 
 
