@@ -72,7 +72,7 @@ def mu(area_m2: float) -> str:
     return f"{area_m2 / M2_PER_MU:.1f}"
 
 
-KINDS = {"water_body": ("水体", "water body"), "irrigated_land": ("灌溉植被", "irrigated vegetation")}
+KINDS = {"water_body": ("水体", "a water body"), "irrigated_land": ("灌溉植被", "irrigated vegetation")}
 WHY = {
     "too_far": ("距离过远", "too far"),
     "not_in_use": ("未在用", "not in use"),
@@ -90,7 +90,7 @@ def reasons(
         _r(
             "area",
             f"影像上有{zh}，面积 {area_m2:,.0f} m²（{mu(area_m2)} 亩）",
-            f"The image shows a {en} of {area_m2:,.0f} m²",
+            f"The image shows {en} of {area_m2:,.0f} m²",
         )
     ]
     if category in ("no_intake", "new_since_last_date"):

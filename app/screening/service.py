@@ -257,7 +257,7 @@ def store(
         if before is not None and before.state != "suspected":
             counts["decided_before"] += 1
             continue
-        values = _values(candidate, folder) | {"run_id": run_id, "generated": generated}
+        values = _values(candidate, folder, found.facts) | {"run_id": run_id, "generated": generated}
         if before is not None:
             session.execute(text(UPDATE), values | {"id": before.id})
             counts["updated"] += 1
@@ -303,7 +303,10 @@ update shuitu.candidates set {", ".join(f"{c} = {CAST.get(c, ':' + c)}" for c in
   version = version + 1, recorded_at = now() where id = :id"""
 
 
-def _values(c: Candidate, folder: Path) -> dict[str, Any]:
+def _values(c: Candidate, folder: Path, run: dict[str, Any]) -> dict[str, Any]:
+    # Whoever sees the candidate must know what its pictures show, even if the run was the nation's.
+    scenes = {"scene": run["scene"], "previous": run["previous"]}
+
     def number(value: float | None) -> float | None:
         return None if value is None or math.isnan(value) else float(value)
 
@@ -320,7 +323,7 @@ def _values(c: Candidate, folder: Path) -> dict[str, Any]:
         "nearest_intake_m": number(c.nearest_intake_m),
         "nearest_permitted_id": c.nearest_permitted_id,
         "nearest_permitted_m": number(c.nearest_permitted_m),
-        "evidence": json.dumps(c.evidence, ensure_ascii=False),
+        "evidence": json.dumps({**c.evidence, **scenes}, ensure_ascii=False),
         "reasons": json.dumps(list(c.reasons), ensure_ascii=False),
         "chip_before": str(folder / c.chip_before) if c.chip_before else None,
         "chip_after": str(folder / c.chip_after) if c.chip_after else None,

@@ -206,7 +206,7 @@ def _candidates(session: Session, folder: Path, scenes: list[int]) -> None:
     run = session.execute(
         text(
             "insert into shuitu.detection_runs (scene_ids, state, progress, method, actor_name, scope_lo, scope_hi) "
-            "values (:scenes, 'done', 1, '水体与植被比对', 'analyst', 321000, 321100) returning id"
+            "values (:scenes, 'done', 1, '水体与植被比对', 'analyst', 0, 1000000) returning id"
         ),
         {"scenes": scenes},
     ).scalar_one()
@@ -217,6 +217,10 @@ def _candidates(session: Session, folder: Path, scenes: list[int]) -> None:
     nearest = session.execute(
         text("select id from shuitu.intakes where county_code = 321084 order by id limit 1")
     ).scalar_one()
+    previous, newest = (
+        session.execute(text("select item_id from shuitu.scenes where id = :id"), {"id": id}).scalar_one()
+        for id in scenes
+    )
     for number, (kind, category, score) in enumerate(CANDIDATES):
         lon, lat = POND[0] + 0.004 + 0.004 * number, POND[1] - 0.009
         session.execute(
@@ -236,6 +240,7 @@ def _candidates(session: Session, folder: Path, scenes: list[int]) -> None:
                 "nearest": nearest,
                 "evidence": json.dumps(
                     {"area_m2": 18300.0, "pixels": 183, "water_index": 0.41, "at_edge": False}
+                    | {"scene": newest, "previous": previous}
                 ),
                 "reasons": json.dumps(
                     [

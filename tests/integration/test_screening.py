@@ -71,6 +71,11 @@ def test_a_run_stores_what_it_found(first: dict[str, Any], log_in: Callable[[str
     assert {row["county_name"] for row in page["items"]} == {"高邮市", "宝应县"}
     one = web.get(f"/api/candidates/{page['items'][0]['id']}").json()
     assert one["has_before"] and one["has_after"] and one["reasons"][0]["zh"].startswith("影像上有水体")
+    # Named on the finding itself: who sees it may not see the run, if that was the nation's.
+    assert (one["evidence"]["scene"], one["evidence"]["previous"]) == (
+        first["facts"]["scene"],
+        first["facts"]["previous"],
+    )
     for which in ("before", "after"):
         chip = web.get(f"/api/candidates/{one['id']}/chips/{which}.png")
         assert chip.content[:4] == b"\x89PNG"
