@@ -11,7 +11,7 @@ MAX_TEXT = 20_000
 """Characters of a filter."""
 MAX_DEPTH = 40
 MAX_NODES = 1_000
-MAX_VERTICES = 5_000
+MAX_VERTICES = 2_000
 
 COMPARISONS = ("=", "<>", "<", ">", "<=", ">=")
 ARITHMETIC = ("+", "-", "*", "/", "^", "%", "div")

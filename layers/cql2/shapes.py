@@ -1,7 +1,9 @@
 """Geometry literals: read in the CRS of the filter, checked, and brought to the CRS of the storage."""
 
 import math
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyproj
@@ -13,12 +15,16 @@ from layers.cql2.errors import InvalidFilter
 from layers.cql2.nodes import Box, Shape
 from layers.crs import STORAGE_SRID, Crs
 
+FAR_M = 1e8
+"""No plane coordinate of the Earth is as far from its origin, zone number included."""
+
 
 def geometry(literal: Shape | Box, crs: Crs) -> BaseGeometry:
     """Longitude and latitude in CGCS2000, without heights.
 
     Raises InvalidFilter if coordinates lie outside the CRS, or it is no valid geometry.
     """
+    _check_range(literal, crs)
     found = _box(literal, crs) if isinstance(literal, Box) else _shape(literal)
     if not found.is_valid:
         reason = shapely.is_valid_reason(found)
@@ -28,16 +34,51 @@ def geometry(literal: Shape | Box, crs: Crs) -> BaseGeometry:
         found = shapely.transform(found, lambda xy: xy[:, ::-1])
     if not crs.geographic:
         found = shapely.transform(found, _to_degrees(crs.srid))
-    if not _in_world(shapely.get_coordinates(found)):
-        raise InvalidFilter(
-            "坐标超出坐标系的范围；请核对坐标轴次序 (coordinates lie outside the CRS: check the order of the axes)",
-            literal.at,
-        )
+        if not _in_world(shapely.get_coordinates(found)):
+            raise _outside(literal)
     return found
 
 
-def _in_world(xy: np.ndarray) -> bool:
-    return bool(np.isfinite(xy).all() and (np.abs(xy[:, 0]) <= 180).all() and (np.abs(xy[:, 1]) <= 90).all())
+def _check_range(literal: Shape | Box, crs: Crs) -> None:
+    """Before anything is computed, for what lies far outside overflows. Raises InvalidFilter."""
+    xy = np.array(list(_positions(literal)))
+    if crs.geographic:
+        fits = _in_world(xy[:, ::-1] if crs.swapped else xy)
+    else:
+        fits = bool((np.abs(xy) < FAR_M).all())
+    if not fits:
+        raise _outside(literal)
+
+
+def _positions(literal: Shape | Box) -> Iterator[tuple[float, float]]:
+    if isinstance(literal, Box):
+        half = len(literal.edges) // 2
+        yield literal.edges[0], literal.edges[1]
+        yield literal.edges[half], literal.edges[half + 1]
+        return
+    for member in literal.members:
+        yield from _positions(member)
+    if literal.coordinates:
+        yield from _flat(literal.coordinates)
+
+
+def _flat(coordinates: tuple[Any, ...]) -> Iterator[tuple[float, float]]:
+    if isinstance(coordinates[0], tuple):
+        for part in coordinates:
+            yield from _flat(part)
+    else:
+        yield coordinates[0], coordinates[1]
+
+
+def _in_world(xy: Any) -> bool:
+    return bool(np.isfinite(xy).all() and (np.abs(xy) <= (180, 90)).all())
+
+
+def _outside(literal: Shape | Box) -> InvalidFilter:
+    return InvalidFilter(
+        "坐标超出坐标系的范围；请核对坐标轴次序 (coordinates lie outside the CRS: check the order of the axes)",
+        literal.at,
+    )
 
 
 def _shape(literal: Shape) -> BaseGeometry:

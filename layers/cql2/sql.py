@@ -405,4 +405,6 @@ def compile(node: Node, columns: Mapping[str, Column], *, crs: Crs = CRS84, pref
     """
     compiler = Compiler(columns, crs, prefix)
     sql = compiler.condition(node)
-    return Predicate(sql, compiler.values, frozenset(compiler.fields))
+    # A literal that became a code, or a geometry that was taken apart, left a parameter behind.
+    used = {name: value for name, value in compiler.values.items() if f"%({name})s" in sql}
+    return Predicate(sql, used, frozenset(compiler.fields))
