@@ -38,6 +38,8 @@ class Services:
     """`defer(task, session=…, **arguments)`: a job, queued in the transaction of `session`."""
     publish: Callable[..., None] = lambda connection, layer, counties: None
     """`publish(connection, layer, counties)`: bring the map tables up to the facts, in their transaction."""
+    publish_features: Callable[..., None] = lambda connection, layer, ids: None
+    """`publish_features(connection, layer, ids)`: the same of single features that were created, changed or deleted."""
     parts: dict[str, Any] = field(default_factory=dict)
     """Things of single features, by name: import kinds, the live feed."""
 

@@ -3,7 +3,7 @@
 `app.main`, `app.cli` and `app.worker` build `Services` here and hand it down; nothing reaches up.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -33,12 +33,11 @@ from app.deps import Services, base_url, credentials_of
 from app.errors import NotSignedIn
 from app.imports.kind import ImportKind
 from app.indicators import import_kind as indicator_import
+from app.maps.publishing import publish_counties, publish_features
 from app.ogc.viewer import viewer_of
 from app.regions import import_kind as region_import
 from app.registry import intake_import, permit_import
 from app.settings import Settings
-from layers import catalog
-from tiles import publish
 from tiles.address import Viewer
 from tiles.cache import Versions
 from tiles.server import NotSignedInError, TileServer
@@ -60,6 +59,7 @@ def services(settings: Settings) -> Services:
         identify=identifier,
         defer=jobs.defer,
         publish=publish_counties,
+        publish_features=publish_features,
         parts={"identifier": identifier, "import_kinds": import_kinds(), "ogc": OGC},
     )
 
@@ -84,14 +84,6 @@ def routers() -> list[APIRouter]:
         app.changes.routes.router,
         *(part.router for part in OGC),
     ]
-
-
-def publish_counties(connection: psycopg.Connection[Any], layer: str, counties: Iterable[int] | None) -> None:
-    """Bring the map tables of a layer up to its facts, in the transaction of the facts."""
-    if layer == "regions":
-        publish.rebuild_shapes(connection)
-    elif (declared := catalog.load()[layer]).points is not None and counties != ():
-        publish.rebuild(connection, declared, None if counties is None else sorted(set(counties)))
 
 
 @dataclass(frozen=True)

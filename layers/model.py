@@ -86,15 +86,45 @@ class Source(Frozen):
 
 
 class Points(Frozen):
-    """Map table and overview cells of a layer too big for a plain view (design, §4)."""
+    """Map tables of a layer too big for a plain view (design, §4): points in key order, overview cells, and the
+    changes not yet folded into them. Needs fields `county_code`; the view that feeds it also has `basin_id`."""
 
-    table: Relation
-    cells: Relation
-    cells_to_zoom: int = Setting(9, ge=0, le=14)
+    prefix: Relation
+    """`map.intake` names map.intake_points, _cells, _facets, _deltas and _classes."""
+    feed: Relation | None = None
+    """View that publishing reads; None: the layer's own."""
+    cells_to_zoom: int = Setting(9, ge=0, le=9)
     """Up to here a tile shows cells, unless it holds at most `max_points` points."""
     max_points: int = Setting(10_000, ge=100)
-    classes: tuple[Identifier, ...]
-    """Fields counted apart in every cell, in the order of the cell's class number."""
+    facets: tuple[Identifier, ...]
+    """Fields by which cells can be filtered exactly, in the order of the class number: coded fields, or whole
+    years (an integer field)."""
+    counted: Identifier
+    """The facet whose values every cell tells apart, as `n_<value>`."""
+    summed: Identifier | None = None
+    """Number in whole units that every cell sums, as `volume`."""
+    carried: tuple[Identifier, ...] = ()
+    """Further fields kept in the map table, so that `fields=` need not ask the view."""
+
+    @property
+    def table(self) -> str:
+        return f"{self.prefix}_points"
+
+    @property
+    def cells(self) -> str:
+        return f"{self.prefix}_cells"
+
+    @property
+    def facet_cells(self) -> str:
+        return f"{self.prefix}_facets"
+
+    @property
+    def deltas(self) -> str:
+        return f"{self.prefix}_deltas"
+
+    @property
+    def classes(self) -> str:
+        return f"{self.prefix}_classes"
 
 
 class ColourClass(Frozen):
@@ -173,7 +203,22 @@ class Layer(Frozen):
                 raise ValueError(f"layer {self.id}: symbology names {name!r}, which is no field")
             if not self.field(str(name)).tile:
                 raise ValueError(f"layer {self.id}: symbology needs {name!r} in tiles (tile: true)")
+        if self.points:
+            p = self.points
+            for name in (*p.facets, *p.carried, *([p.summed] if p.summed else []), "county_code"):
+                if name not in names:
+                    raise ValueError(f"layer {self.id}: points name {name!r}, which is no field")
+            for name in p.facets:
+                field = self.field(name)
+                if not field.values and field.type != "integer":
+                    raise ValueError(f"layer {self.id}: facet {name!r} is neither coded nor a year")
+            if p.counted not in p.facets or not self.field(p.counted).values:
+                raise ValueError(f"layer {self.id}: {p.counted!r} is counted but no coded facet")
         return self
+
+    def __hash__(self) -> int:
+        """By id: what is derived from a layer is kept by layer, and asked for with each tile."""
+        return hash(self.id)
 
     @property
     def is_public(self) -> bool:

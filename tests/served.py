@@ -19,7 +19,7 @@ from app.db.engine import Dsns, engine, transaction
 from app.main import create
 from app.settings import Settings
 from layers import catalog
-from tiles import publish
+from tiles import publish, shapes
 
 INTAKES = 320
 """In county 321002: 280, 321084: 30, 320505: 8, and one on either side of 180°."""
@@ -124,8 +124,9 @@ def fill(dsns: Dsns) -> None:
         run.execute(
             "insert into shuitu.hydro_lines (name, geom) values ('京杭运河', 'SRID=4490;MULTILINESTRING((119.4 32, 119.4 33))')"
         )
-        publish.rebuild(connection, catalog.load()["intakes"])
-        publish.rebuild_shapes(connection)
+        for layer in ("intakes", "permits"):
+            publish.rebuild(connection, catalog.load()[layer])
+        shapes.rebuild_shapes(connection)
 
 
 @dataclass(frozen=True)

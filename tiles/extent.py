@@ -9,7 +9,7 @@ from layers.derive.columns import quote, relation
 from layers.model import Audience, Layer
 from tiles.address import Address
 from tiles.keys import cell_range
-from tiles.source import CELL_BITS, CELL_DEPTH
+from tiles.overview import CELL_BITS, CELL_DEPTH
 
 Bounds = tuple[float, float, float, float]
 
@@ -33,8 +33,8 @@ async def _of_cells(connection: psycopg.AsyncConnection[Any], layer: Layer) -> B
     lo, hi = cell_range(Address(0, 0, 0), depth)
     side = 1 << CELL_BITS - depth
     cursor = await connection.execute(
-        f"select min(sx / n), max(sx / n), min(sy / n), max(sy / n) from {quote(layer.points.cells)} "
-        "where key >= %s and key < %s and n > 0".encode(),
+        f"select min(x), max(x), min(y), max(y) from (select sx / n as x, sy / n as y from {quote(layer.points.cells)} "
+        f"where key >= %s and key < %s and n > 0 union all select sx / n, sy / n from {quote(layer.points.deltas)} where n > 0) c".encode(),
         (lo, hi),
     )
     row = await cursor.fetchone()

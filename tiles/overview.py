@@ -7,94 +7,127 @@ import numpy as np
 import numpy.typing as npt
 
 from tiles.keys import BITS
-from tiles.source import CELL_BITS, CELL_DEPTH
 
 Array = npt.NDArray[Any]
+CELL_DEPTH = 5
+"""32 × 32 cells a tile: 64 × 64 costs four times as much, and leaves no room for the number (docs/adr)."""
+CELL_BITS = 18
+"""Sums of coordinates are kept at this precision."""
+PACKED = np.dtype([("class", "<i4"), ("n", "<i4"), ("volume", "<i8")])
+"""What a cell counts of one class."""
 
 
 @dataclass(frozen=True)
-class Cells:
-    """One level's cells: a row a (cell, county, basin)."""
+class Points:
+    """Points, or changes of points, as cells need them: `n` is 1 for each (-1 for one taken away)."""
 
     key: Array
     county: Array
     basin: Array
+    class_no: Array
+    n: Array
+    volume: Array
+    """Whole m³."""
     sx: Array
     sy: Array
-    nc: Array
-    """Points by class, shape (rows, classes)."""
-    vc: Array
-    """Volume by class in m3, shape (rows, classes)."""
-
-    def columns(self) -> dict[str, Array]:
-        return {
-            "key": self.key,
-            "county_code": self.county,
-            "basin_id": self.basin,
-            "n": self.nc.sum(1),
-            "volume": self.vc.sum(1),
-            "sx": self.sx,
-            "sy": self.sy,
-            "nc": self.nc,
-            "vc": self.vc,
-        }
 
 
-def levels(points: dict[str, Array], class_no: Array, classes: int, to_zoom: int) -> list[Cells]:
+@dataclass(frozen=True)
+class Cells:
+    """One level: a row a (cell, county, basin), and its classes."""
+
+    key: Array
+    county: Array
+    basin: Array
+    n: Array
+    volume: Array
+    sx: Array
+    sy: Array
+    packed: Array
+    """PACKED entries of all rows, one row after the other, by class."""
+    starts: Array
+    """Where the entries of each row begin."""
+
+    @property
+    def lengths(self) -> Array:
+        """Entries a row."""
+        return np.diff(self.starts, append=len(self.packed))
+
+    def counted(self, digits: Array, base: int) -> Array:
+        """n by digit of one facet, shape (rows, base); `digits` are those of the packed entries."""
+        row = np.repeat(np.arange(len(self.key)), self.lengths)
+        counts = np.bincount(row * base + digits, self.packed["n"], len(self.key) * base)
+        return np.rint(counts).astype(np.int32).reshape(-1, base)
+
+
+def point_sums(x: Array, y: Array) -> tuple[Array, Array]:
+    """World coordinates at the precision of the sums."""
+    low = np.int64(BITS - CELL_BITS)
+    return x.astype(np.int64) >> low, y.astype(np.int64) >> low
+
+
+def volumes(real: Array) -> Array:
+    """Whole m³ of a column of the map table; nothing known counts as nothing."""
+    return np.rint(np.nan_to_num(real.astype(np.float64))).astype(np.int64)
+
+
+def levels(points: Points, to_zoom: int) -> list[Cells]:
     """Cells for every zoom from `to_zoom` down to 0, each from the finer one.
 
-    `points` has key, x, y, county_code, basin_id, annual_volume_m3 (NaN: not known).
+    Rows and entries that sum to nothing are kept: a fold must find what it has to take away.
     """
-    finest = _from_points(points, class_no, classes, to_zoom + CELL_DEPTH)
-    found = [finest]
-    for _ in range(to_zoom):
-        found.append(_coarser(found[-1]))
+    owner, owners = _dense((points.county.astype(np.int64) << 16) | points.basin.astype(np.int64))
+    of_class, classes = _dense(points.class_no.astype(np.int64))
+    depth = to_zoom + CELL_DEPTH
+    key = (np.int64(1) << np.int64(2 * depth)) | (points.key >> np.int64(2 * (BITS - depth)))
+    sums = [points.n, points.volume, points.sx, points.sy]
+    found = []
+    for _ in range(to_zoom + 1):
+        key, owner, of_class, sums = _merged(key, owner, of_class, sums, len(owners), len(classes))
+        found.append(_rows(key, owners[owner], classes[of_class], sums))
+        key = key >> np.int64(2)
     return found
 
 
-def _groups(key: Array, county: Array, basin: Array) -> tuple[Array, Array]:
-    """Order that brings equal (key, county, basin) together, and where each group starts in it."""
-    order = np.lexsort((basin, county, key))
-    k, c, b = key[order], county[order], basin[order]
-    if not len(k):
-        return order, np.zeros(0, np.int64)
-    new = np.concatenate(([True], (k[1:] != k[:-1]) | (c[1:] != c[:-1]) | (b[1:] != b[:-1])))
-    return order, np.flatnonzero(new)
+def _dense(values: Array) -> tuple[Array, Array]:
+    """Each value's number among the distinct ones, and these."""
+    distinct, numbers = np.unique(values, return_inverse=True)
+    return numbers.astype(np.int64), distinct
 
 
-def _from_points(points: dict[str, Array], class_no: Array, classes: int, depth: int) -> Cells:
-    key = (np.int64(1) << np.int64(2 * depth)) | (points["key"] >> np.int64(2 * (BITS - depth)))
-    order, starts = _groups(key, points["county_code"], points["basin_id"])
-    groups = len(starts)
-    group = np.zeros(len(order), np.int64)
-    group[starts[1:]] = 1
-    slot = np.cumsum(group) * classes + class_no[order]
-    volume = np.nan_to_num(points["annual_volume_m3"][order].astype(np.float64))
-    low = np.int64(BITS - CELL_BITS)
+def _merged(
+    key: Array, owner: Array, of_class: Array, sums: list[Array], owners: int, classes: int
+) -> tuple[Array, Array, Array, list[Array]]:
+    """Entries of one key, owner and class summed, in that order."""
+    # At most 29 bits of key, and as many as the owners and classes take: some 13 and 15 for the nation.
+    one = (key * owners + owner) * classes + of_class
+    order = np.argsort(one, kind="stable")
+    one = one[order]
+    starts = np.flatnonzero(np.diff(one, prepend=-1))
+    summed = [_sums(values[order].astype(np.int64), starts) for values in sums]
+    first = order[starts]
+    return key[first], owner[first], of_class[first], summed
+
+
+def _rows(key: Array, place: Array, class_no: Array, sums: list[Array]) -> Cells:
+    new = np.ones(len(key), bool)
+    new[1:] = (key[1:] != key[:-1]) | (place[1:] != place[:-1])
+    starts = np.flatnonzero(new)
+    packed = np.zeros(len(key), PACKED)
+    packed["class"], packed["n"], packed["volume"] = class_no, sums[0], sums[1]
+    n, volume, sx, sy = (_sums(values, starts) for values in sums)
     return Cells(
-        key=key[order][starts],
-        county=points["county_code"][order][starts],
-        basin=points["basin_id"][order][starts],
-        sx=_sums(points["x"][order] >> low, starts),
-        sy=_sums(points["y"][order] >> low, starts),
-        nc=np.bincount(slot, minlength=groups * classes).astype(np.int32).reshape(groups, classes),
-        vc=np.bincount(slot, volume, minlength=groups * classes).reshape(groups, classes),
-    )
-
-
-def _coarser(fine: Cells) -> Cells:
-    key = fine.key >> np.int64(2)
-    order, starts = _groups(key, fine.county, fine.basin)
-    return Cells(
-        key=key[order][starts],
-        county=fine.county[order][starts],
-        basin=fine.basin[order][starts],
-        sx=_sums(fine.sx[order], starts),
-        sy=_sums(fine.sy[order], starts),
-        nc=_sums(fine.nc[order], starts),
-        vc=_sums(fine.vc[order], starts),
+        key=key[starts],
+        county=(place[starts] >> 16).astype(np.int32),
+        basin=(place[starts] & 0xFFFF).astype(np.int16),
+        n=n,
+        volume=volume,
+        sx=sx,
+        sy=sy,
+        packed=packed,
+        starts=starts,
     )
 
 
 def _sums(values: Array, starts: Array) -> Array:
-    return np.add.reduceat(values, starts, axis=0) if len(starts) else values[:0]
+    return np.add.reduceat(values, starts) if len(starts) else values[:0]

@@ -5,6 +5,7 @@ structured array: a count of columns, then for each a length and a big-endian va
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,13 @@ def pack(columns: Columns, data: dict[str, npt.NDArray[Any]]) -> bytes:
     return rows.tobytes()
 
 
-def write(
+@contextmanager
+def arriving(
     connection: psycopg.Connection[Any], table: str, columns: Columns, data: dict[str, npt.NDArray[Any]]
-) -> int:
-    """Bring the rows into `table` (a quoted identifier); returns how many.
+) -> Iterator[str]:
+    """The rows in a temporary table shaped like these columns of `table`; gives its name.
 
-    PostgreSQL refuses COPY into a table under row-level security, so they go through a temporary one.
+    PostgreSQL refuses COPY into a table under row-level security, so rows go through such a one.
     """
     total = len(next(iter(data.values())))
     names = ", ".join(columns)
@@ -82,9 +84,67 @@ def write(
                 pack(columns, {name: values[start : start + CHUNK_ROWS] for name, values in data.items()})
             )
         copy.write(TRAILER)
-    connection.execute(f"insert into {table} ({names}) select {names} from arriving".encode())
+    yield "arriving"
     connection.execute("drop table arriving")
-    return total
+
+
+def write(
+    connection: psycopg.Connection[Any], table: str, columns: Columns, data: dict[str, npt.NDArray[Any]]
+) -> int:
+    """Bring the rows into `table` (a quoted identifier); returns how many."""
+    names = ", ".join(columns)
+    with arriving(connection, table, columns, data) as rows:
+        connection.execute(f"insert into {table} ({names}) select {names} from {rows}".encode())
+    return len(next(iter(data.values())))
+
+
+def write_owned(connection: psycopg.Connection[Any], table: str, level: Any) -> None:
+    """Bring the packed entries of a level's cells (`overview.Cells`) into `table` (a quoted identifier)."""
+    shape = "key, county_code, basin_id, packed"
+    connection.execute(
+        f"create temporary table arriving on commit drop as select {shape} from {table} limit 0".encode()
+    )
+    connection.execute("alter table arriving alter packed set storage external")
+    rows = len(level.key)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"copy arriving ({shape}) from stdin (format binary)".encode()) as copy,
+    ):
+        copy.write(HEADER)
+        for i in range(0, rows, CHUNK_ROWS):
+            part = slice(i, min(i + CHUNK_ROWS, rows))
+            first = level.starts[i]
+            last = level.starts[part.stop] if part.stop < rows else len(level.packed)
+            copy.write(
+                pack_owned(
+                    level.key[part],
+                    level.county[part],
+                    level.basin[part],
+                    level.starts[part] - first,
+                    level.packed[first:last],
+                )
+            )
+        copy.write(TRAILER)
+    connection.execute(f"insert into {table} ({shape}) select {shape} from arriving".encode())
+    connection.execute("drop table arriving")
+
+
+def pack_owned(key: Any, county: Any, basin: Any, starts: Any, entries: npt.NDArray[Any]) -> bytes:
+    """Rows (bigint, integer, smallint, bytea) as a COPY stream; the bytea of row i are the 16-byte entries from
+    `starts[i]` to the next start. Header and entries are multiples of 16 bytes, so all is one array of those."""
+    head = np.dtype(
+        [("count", ">i2"), ("l1", ">i4"), ("key", ">i8"), ("l2", ">i4"), ("county", ">i4"), ("l3", ">i4"), ("basin", ">i2"), ("l4", ">i4")]
+    )  # fmt: skip
+    rows, lengths = len(key), np.diff(starts, append=len(entries))
+    heads = np.zeros(rows, head)
+    heads["count"], heads["l1"], heads["l2"], heads["l3"] = 4, 8, 4, 2
+    heads["key"], heads["county"], heads["basin"], heads["l4"] = key, county, basin, 16 * lengths
+    out = np.empty(2 * rows + len(entries), "V16")
+    at = starts + 2 * np.arange(rows)
+    halves = heads.view("V16").reshape(rows, 2)
+    out[at], out[at + 1] = halves[:, 0], halves[:, 1]
+    out[np.arange(len(entries)) + 2 * np.repeat(np.arange(1, rows + 1), lengths)] = entries.view("V16")
+    return out.tobytes()
 
 
 def read(connection: psycopg.Connection[Any], query: str, columns: Columns) -> dict[str, npt.NDArray[Any]]:

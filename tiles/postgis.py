@@ -1,13 +1,18 @@
 """A tile out of PostGIS, as the map reader in the viewer's scope."""
 
+import asyncio
+from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+from isal import igzip
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from layers.model import Layer
-from tiles import source
+from tiles import points, source
 from tiles.address import Address, Viewer
+from tiles.options import DEFAULT, TileOptions, TooWide
 from tiles.source import Statement
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -15,6 +20,19 @@ SCOPE = (
     "select set_config('app.scope_lo', %s, true), set_config('app.scope_hi', %s, true), "
     "set_config('app.scope_basin', %s, true)"
 )
+LIMIT_BYTES = 500_000
+"""Of a tile as it is sent, compressed: what would be more is summarised."""
+EXTENTS = (4096, 2048, 1024, 512, 256)
+"""Grids on which lines and polygons are drawn, until they fit."""
+TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A tile's bytes, plain and compressed; empty if nothing lies in it."""
+
+    plain: bytes
+    zipped: bytes
 
 
 async def enter_scope(connection: AsyncConnection[Any], viewer: Viewer) -> None:
@@ -23,29 +41,76 @@ async def enter_scope(connection: AsyncConnection[Any], viewer: Viewer) -> None:
     await connection.execute(SCOPE, (str(viewer.lo), str(viewer.hi), basin))
 
 
+async def tile(
+    pool: Pool, layer: Layer, viewer: Viewer, address: Address, *, hidden_bits: int, options: TileOptions = DEFAULT
+) -> bytes:  # fmt: skip
+    """MVT bytes of one tile of one layer; empty if nothing lies in it.
+
+    Raises TooWide if a filter cannot be answered exactly for so wide a tile, psycopg.OperationalError if the
+    database cannot be reached.
+    """
+    return (await make(pool, layer, viewer, address, hidden_bits=hidden_bits, options=options)).plain
+
+
+async def make(
+    pool: Pool, layer: Layer, viewer: Viewer, address: Address, *, hidden_bits: int, options: TileOptions = DEFAULT
+) -> Made:  # fmt: skip
+    """One tile, plain and compressed, held under LIMIT_BYTES by summarising. Raises as `tile`."""
+    try:
+        if layer.points is None:
+            return await _plain(pool, layer, viewer, address, options)
+        return await _points(pool, layer, viewer, address, options, hidden_bits)
+    except psycopg.errors.QueryCanceled:
+        raise TooWide(
+            f"该条件在此范围内计算超过 {TIMEOUT_S} 秒，请放大后再试 (this took more than {TIMEOUT_S} s: zoom in)"
+        ) from None
+
+
+async def _points(
+    pool: Pool, layer: Layer, viewer: Viewer, address: Address, options: TileOptions, hidden_bits: int
+) -> Made:
+    asked = points.request(layer, viewer.audience, address, options, hidden_bits)
+    async with pool.connection() as connection, connection.transaction():
+        await _enter(connection, viewer)
+        parts = await points.read(connection, asked)
+    # Beside the event loop, so that tiles from the cache need not wait.
+    return await asyncio.to_thread(_fitting, asked, parts)
+
+
+def _fitting(asked: points.Request, parts: list[Any]) -> Made:
+    made = zipped(points.encoded(asked, parts))
+    if len(made.zipped) > LIMIT_BYTES:
+        made = zipped(points.encoded(asked, points.summarised(asked, parts)))
+    return made
+
+
+async def _plain(pool: Pool, layer: Layer, viewer: Viewer, address: Address, options: TileOptions) -> Made:
+    made = Made(b"", b"")
+    async with pool.connection() as connection, connection.transaction():
+        await _enter(connection, viewer)
+        for extent in EXTENTS:
+            found = await _one(connection, source.features(layer, viewer.audience, address, options, extent))
+            made = zipped(bytes(found or b""))
+            if len(made.zipped) <= LIMIT_BYTES:
+                break
+    return made
+
+
+def zipped(plain: bytes) -> Made:
+    return Made(plain, igzip.compress(plain, 1) if plain else b"")
+
+
+async def _enter(connection: AsyncConnection[Any], viewer: Viewer) -> None:
+    async with connection.pipeline():
+        await enter_scope(connection, viewer)
+        await connection.execute(f"set local statement_timeout = '{TIMEOUT_S}s'".encode())
+
+
 async def _one(connection: AsyncConnection[Any], statement: Statement) -> Any:
     # Identifiers come from the declaration, quoted in layers.derive.columns; values are parameters.
     cursor = await connection.execute(statement.sql.encode(), statement.values, binary=True)
     row = await cursor.fetchone()
     return row[0] if row else None
-
-
-async def tile(pool: Pool, layer: Layer, viewer: Viewer, address: Address, *, hidden_bits: int) -> bytes:
-    """MVT bytes of one tile of one layer; empty if nothing lies in it.
-
-    Raises psycopg.OperationalError if the database cannot be reached.
-    """
-    async with pool.connection() as connection, connection.transaction():
-        await enter_scope(connection, viewer)
-        if layer.points is None:
-            found = await _one(connection, source.features(layer, viewer.audience, address))
-        elif address.z <= layer.points.cells_to_zoom and (
-            await _one(connection, source.count_in(layer, address)) > layer.points.max_points
-        ):
-            found = await _one(connection, source.cells(layer, address))
-        else:
-            found = await _one(connection, source.points(layer, viewer.audience, address, hidden_bits))
-        return bytes(found or b"")
 
 
 async def touched(pool: Pool, layer: Layer, viewer: Viewer, address: Address) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import psycopg
-from isal import igzip
 from psycopg_pool import PoolTimeout
 from starlette.requests import Request
 from starlette.responses import Response
@@ -121,17 +120,13 @@ class TileServer:
         """
         key = (layer.id, viewer.key, address, options.key, self.versions.of(layer.id))
         if (body := self.bodies.get(key)) is None:
-            inside = layer.minzoom <= address.z
-            plain = (
-                await postgis.tile(self.pool, layer, viewer, address, hidden_bits=self.hidden_bits)
-                if inside
-                else b""
-            )
-            body = Body(
-                plain,
-                igzip.compress(plain, 1) if plain else b"",
-                hashlib.blake2b(plain, digest_size=12).hexdigest(),
-            )
+            made = postgis.Made(b"", b"")
+            if layer.minzoom <= address.z:
+                made = await postgis.make(
+                    self.pool, layer, viewer, address, hidden_bits=self.hidden_bits, options=options
+                )
+            tag = hashlib.blake2b(made.plain, digest_size=12).hexdigest()
+            body = Body(made.plain, made.zipped, tag)
             self.bodies.put(key, body)
         return body
 

@@ -6,6 +6,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
+from layers import catalog
+from tiles import facets
 
 BOX = "array[st_xmin(r.geom), st_ymin(r.geom), st_xmax(r.geom), st_ymax(r.geom)] as bbox"
 SPAN = {1: 10_000, 2: 100, 3: 1}
@@ -43,15 +45,21 @@ def region(session: Session, code: int) -> dict[str, Any]:
 
 
 def intake_figures(session: Session, code: int, level: int, states: tuple[str, ...]) -> dict[str, Any]:
-    """Intakes by permit state, from the coarsest overview cells: a few rows a county."""
-    counted = ", ".join(
-        # Classes are source type × permit state, permit state running fastest.
-        f"coalesce(sum((select sum(nc[i]) from generate_series({n + 1}, cardinality(nc), {len(states)}) i)), 0)::bigint"
-        for n in range(len(states))
+    """Intakes by permit state, from the coarsest overview cells (a few rows a county) and the changes not yet in them."""
+    layer = catalog.load()["intakes"]
+    digit = facets.facet(layer, "permit_state")
+    folded = ", ".join(f"nc[{n + 1}]" for n in range(len(states)))
+    pending = ", ".join(
+        f"case when class / {digit.weight} % {digit.base} = {n} then n else 0 end" for n in range(len(states))
     )
+    names = [f"c{n}" for n in range(len(states))]
     row = session.execute(
-        text(f"""select coalesce(sum(n), 0)::bigint as n, {counted} from map.intake_cells
-                 where key >= 1024 and key < 2048 and county_code >= :lo and county_code < :hi"""),
+        text(f"""select coalesce(sum(n), 0)::bigint, {", ".join(f"coalesce(sum({c}), 0)::bigint" for c in names)}
+                 from (select n, {folded} from map.intake_cells
+                       where key >= 1024 and key < 2048 and county_code >= :lo and county_code < :hi
+                       union all
+                       select n, {pending} from map.intake_deltas
+                       where county_code >= :lo and county_code < :hi) c(n, {", ".join(names)})"""),
         {"lo": code, "hi": code + SPAN[level]},
     ).one()
     return {"intakes": row[0], "by_permit_state": dict(zip(states, row[1:], strict=True))}

@@ -1,15 +1,13 @@
--- One tile of overview cells: each says how many intakes and how much volume it stands for.
--- {scale} turns 18-bit world coordinates into tile units; {counts} one count a class value.
+-- Overview cells of one Mercator tile with the deltas not yet folded into them, as arrays of one row.
 with c as (
-  select key, sum(n)::integer as n, round(sum(volume))::bigint as volume,
-         sum(sx)::float8 as sx, sum(sy)::float8 as sy, {counts}
-  from {table}
-  where key >= %(lo)s and key < %(hi)s
-  group by key
-), q as (
-  select true as cell, n, volume, {names},
-         st_makepoint(least(4095, greatest(0, floor(sx / n * {scale} - %(x)s * 4096.0))),
-                      least(4095, greatest(0, floor(sy / n * {scale} - %(y)s * 4096.0)))) as g
-  from c
+  select f.key, f.n, f.volume, f.sx, f.sy, {counts} from {cells} f
+  where f.key >= %(lo)s and f.key < %(hi)s {county}
+  union all
+  select {key}, f.n, f.volume, f.sx, f.sy, {delta_counts} from {deltas} f
+  where f.key >= %(low)s and f.key < %(high)s {county}
+), g as (
+  select key, sum(n)::bigint as n, sum(volume)::bigint as volume, sum(sx)::bigint as sx, sum(sy)::bigint as sy, {sums}
+  from c group by key having sum(n) > 0
 )
-select st_asmvt(q, {layer}, 4096, 'g') from q
+select array_send(array_agg(key)), array_send(array_agg(n)), array_send(array_agg(volume)),
+       array_send(array_agg(sx)), array_send(array_agg(sy)), {arrays} from g

@@ -44,16 +44,42 @@ create or replace view map.indicators_public as
 create or replace view map.scenes as
   select id, item_id, title, sensor, acquired_at, cloud_pct, generated, geom from shuitu.scenes;
 
+-- What publishing reads of permits: each with the centre of its intakes.
+create or replace view map.permit_places as
+  select p.id, p.permit_no, p.status, p.annual_volume_m3, p.source_type, p.purpose, p.county_code, p.basin_id,
+         p.valid_to, map.volume_class(p.annual_volume_m3) as volume_class,
+         extract(year from p.valid_from)::integer as valid_from_year, i.geom
+  from shuitu.permits p
+  join lateral (
+    select st_centroid(st_collect(i.geom))::geometry(Point, 4490) as geom
+    from shuitu.permit_intakes pi join shuitu.intakes i on i.id = pi.intake_id
+    where pi.permit_id = p.id and pi.valid_to is null
+  ) i on i.geom is not null;
+
+-- Places are those of the map table. Outside it, only for viewers of less than the nation: permits of other
+-- counties with an intake in theirs, placed at the centre of what they see.
 create or replace view map.permits as
   select p.id, p.permit_no, p.holder_name, p.status, p.annual_volume_m3, p.source_type, p.purpose,
          p.issuing_authority, p.supervising_authority, p.county_code, p.valid_from, p.valid_to,
-         i.intakes, i.geom
-  from shuitu.permits p
+         (select count(*)::integer from shuitu.permit_intakes pi
+           where pi.permit_id = p.id and pi.valid_to is null) as intakes,
+         m.geom, map.volume_class(p.annual_volume_m3) as volume_class,
+         extract(year from p.valid_from)::integer as valid_from_year
+  from map.permit_points m join shuitu.permits p on p.id = m.id
+  union all
+  select p.id, p.permit_no, p.holder_name, p.status, p.annual_volume_m3, p.source_type, p.purpose,
+         p.issuing_authority, p.supervising_authority, p.county_code, p.valid_from, p.valid_to,
+         i.intakes, i.geom, map.volume_class(p.annual_volume_m3), extract(year from p.valid_from)::integer
+  from (select distinct permit_id from shuitu.permit_intakes where valid_to is null) guest
+  join shuitu.permits p on p.id = guest.permit_id
   join lateral (
     select count(*)::integer as intakes, st_centroid(st_collect(i.geom))::geometry(Point, 4490) as geom
     from shuitu.permit_intakes pi join shuitu.intakes i on i.id = pi.intake_id
     where pi.permit_id = p.id and pi.valid_to is null
-  ) i on i.geom is not null;
+  ) i on i.geom is not null
+  where (select shuitu.scope_hi() - shuitu.scope_lo() < 1000000)
+    and not coalesce((p.county_code >= shuitu.scope_lo() and p.county_code < shuitu.scope_hi())
+                     or p.basin_id = shuitu.scope_basin(), false);
 
 create or replace view map.candidates as
   select id, code, kind, category, state, score, area_m2, volume_m3, county_code, acquired_at, generated, geom
@@ -65,5 +91,9 @@ create or replace view map.intakes as
          (select string_agg(p.permit_no, ' ' order by p.permit_no)
             from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
            where pi.intake_id = i.id and pi.valid_to is null) as permit_no,
-         i.geom
+         i.geom, map.volume_class(i.annual_volume_m3) as volume_class,
+         coalesce(extract(year from i.started_on),
+                  (select extract(year from min(p.valid_from))
+                     from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
+                    where pi.intake_id = i.id and pi.valid_to is null))::integer as started_year
   from shuitu.intakes i;
