@@ -134,6 +134,8 @@ class ColourClass(Frozen):
     upto: float | None = None
     title: Text
     colour: Colour
+    dark: Colour | None = None
+    """Instead of it on a dark ground, where that would turn the order of greys around."""
     hollow: bool = False
 
 

@@ -26,7 +26,7 @@ const PLAIN: Switches = {
 	pin: null,
 	accent: "#00838f",
 	overlay: null,
-	tiles: new Map(),
+	filters: new Map(),
 };
 const kinds = new Map([["intakes", "point"]]);
 const ids = (style: StyleSpecification) => style.layers.map((layer) => layer.id);
@@ -53,8 +53,9 @@ it("lays imagery above the ground and below the register", () => {
 		"intakes",
 	]);
 });
-it("keeps the newest tile address", () => {
-	const made = compose(SERVER, kinds, { ...PLAIN, tiles: new Map([["intakes", ["/new"]]]) });
-	expect(made.sources.intakes).toMatchObject({ tiles: ["/new"] });
+it("asks for tiles under the filter, of the filtered layer only", () => {
+	const made = compose(SERVER, kinds, { ...PLAIN, filters: new Map([["intakes", "status IN ('in_use')"]]) });
+	expect(made.sources.intakes).toMatchObject({ tiles: ["/old?filter=status%20IN%20('in_use')"] });
+	expect(made.sources.regions).toMatchObject({ tiles: ["/r"] });
 });
 it("knows which style layers draw features", () => expect(drawn(SERVER, "intakes")).toEqual(["intakes"]));

@@ -33,10 +33,14 @@ it("draws what has no volume smallest, and what has no share in no class", () =>
 });
 it("counts a feature once though two tiles hold it", () => {
 	const seen = [point("1", { permit_state: "linked" }), point("1", { permit_state: "linked" })];
-	expect(countSeen([STATE], seen)).toEqual({ total: 1, groups: [[1, 0]] });
+	expect(countSeen([STATE], seen)).toEqual({ total: 1, cells: false, groups: [[1, 0]] });
 });
 it("adds cells up by what they carry, and says nothing where they do not tell", () => {
 	const cell = point("a", { cell: true, n: 120, n_linked: 100, n_unpermitted: 20 });
 	const single = point("b", { permit_state: "unpermitted", volume: 50 });
-	expect(countSeen([STATE, SIZE], [cell, single])).toEqual({ total: 121, groups: [[100, 21], null] });
+	expect(countSeen([STATE, SIZE], [cell, single])).toEqual({
+		total: 121,
+		cells: true,
+		groups: [[100, 21], null],
+	});
 });

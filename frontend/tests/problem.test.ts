@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { half, Problem, sentence } from "@/api/problem";
 import { remaining } from "@/desks/imports/upload";
-import { changed, staleKeys } from "@/map/live";
 
 describe("a server's sentence", () => {
 	it("is read in the language of the screen", () => {
@@ -19,14 +18,6 @@ it("names the request where the operator must look", () => {
 it("says that the server was not reached", () =>
 	expect(sentence(new TypeError("x"), "en")).toContain("cannot be reached"));
 
-it("finds the layers whose version moved, and what they make stale", () => {
-	expect(changed({ intakes: 1, permits: 4 }, { intakes: 2, permits: 4, regions: 1 })).toEqual([
-		"intakes",
-		"regions",
-	]);
-	expect(staleKeys("candidates")).toContain("runs");
-	expect(staleKeys("scenes")).toEqual(["scenes"]);
-});
 it("tells the remaining time by the pace so far, and nothing before there is one", () => {
 	const record = { rows_total: 400, rows_read: 100, started_at: "2026-01-01T00:00:00Z" } as Parameters<
 		typeof remaining

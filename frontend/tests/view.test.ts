@@ -4,6 +4,10 @@ import { format, parse, type View } from "@/state/view";
 const FULL: View = {
 	camera: { zoom: 11.25, lat: 32.75, lon: 119.45 },
 	layers: ["intakes", "regions"],
+	filters: {
+		intakes: { source_type: ["groundwater", "surface_water"], started_year: ["2019-"] },
+		permits: { status: ["valid"] },
+	},
 	selection: { layer: "intakes", id: 20 },
 	region: "321084",
 	open: "region",
@@ -25,6 +29,9 @@ describe("the view in the address", () => {
 		["at", "abc"],
 		["at", "99/32/119"],
 		["at", "8/32"],
+		["f", "intakes"],
+		["f", "intakes.status."],
+		["f", "intakes.status.a'b"],
 		["sel", "intakes:x"],
 		["region", "32'--"],
 		["pin", "500,1"],

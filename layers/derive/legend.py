@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from layers.derive.cells import ring_class
 from layers.model import Audience, ColourClass, Layer, Symbology
 
 
@@ -55,6 +56,20 @@ def legend(layer: Layer, audience: Audience) -> list[dict[str, Any]]:
     return groups
 
 
+def facets(layer: Layer, audience: Audience) -> list[str]:
+    """Fields by which this audience can filter the map at every zoom: those that cells tell apart, else coded ones."""
+    fields = {field.name: field for field in layer.fields_for(audience) if field.filter}
+    if layer.points:
+        return [name for name in layer.points.facets if name in fields]
+    return [name for name, field in fields.items() if field.values]
+
+
+def _ring(layer: Layer) -> dict[str, Any] | None:
+    """The class whose share the arc around an overview cell tells."""
+    entry = ring_class(layer) if layer.points else None
+    return entry.model_dump(exclude_none=True) if entry else None
+
+
 def panel(layer: Layer, audience: Audience) -> dict[str, Any]:
     """Everything that the front end's layer panel and drawer need to know of a layer."""
     return {
@@ -68,8 +83,10 @@ def panel(layer: Layer, audience: Audience) -> dict[str, Any]:
         "minzoom": layer.minzoom,
         "maxzoom": layer.maxzoom,
         "cells": layer.points is not None,
+        "ring": _ring(layer),
         "fields": [f.model_dump(exclude={"audience"}, exclude_none=True) for f in layer.fields_for(audience)],
         "legend": legend(layer, audience),
+        "facets": facets(layer, audience),
         "tilejson": f"/tiles/{layer.id}.json",
         "features": f"/ogc/collections/{layer.id}",
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from layers.derive.cells import cell_layers
 from layers.derive.columns import tile_columns
 from layers.derive.legend import symbology_for
 from layers.model import Audience, Layer, Symbology
@@ -24,12 +25,21 @@ class Theme:
     text: str
     halo: str
     hollow: str
+    cell: str
 
 
 THEMES = {
-    "light": Theme("#f6f7f5", "#cfe3ee", "#a9cfe3", "#3b4046", "#ffffff", "#ffffff"),
-    "dark": Theme("#1d2226", "#22384a", "#2f5168", "#d5dade", "#15181b", "#1d2226"),
+    "light": Theme("#f6f7f5", "#cfe3ee", "#a9cfe3", "#3b4046", "#ffffff", "#ffffff", "#46596b"),
+    "dark": Theme("#1d2226", "#22384a", "#2f5168", "#d5dade", "#15181b", "#1d2226", "#587188"),
 }
+
+
+def _in_theme(s: Symbology, theme: str) -> Symbology:
+    """The symbology with the colours of this theme."""
+    if theme != "dark":
+        return s
+    dark = tuple(entry.model_copy(update={"colour": entry.dark or entry.colour}) for entry in s.colours)
+    return s.model_copy(update={"colours": dark})
 
 
 def colour_expression(s: Symbology) -> Expression:
@@ -55,12 +65,17 @@ def hollow_expression(s: Symbology, filled: Expression, hollow: str) -> Expressi
 
 def radius_expression(s: Symbology, scale: float = 1.0) -> Expression:
     """Radius in pixels by class of size."""
-    if s.size_by is None:
-        return 4.5 * scale
-    steps: list[Expression] = []
-    for entry, following in zip(s.sizes, s.sizes[1:], strict=False):
-        steps += [entry.below, following.radius * scale]
-    return ["step", ["coalesce", ["get", s.size_by], 0], s.sizes[0].radius * scale, *steps]
+
+    def sized(scale: float) -> Expression:
+        if s.size_by is None:
+            return 4.5 * scale
+        steps: list[Expression] = []
+        for entry, following in zip(s.sizes, s.sizes[1:], strict=False):
+            steps += [entry.below, following.radius * scale]
+        return ["step", ["coalesce", ["get", s.size_by], 0], s.sizes[0].radius * scale, *steps]
+
+    # Far out a whole prefecture is a thumb's breadth: symbols shrink with it.
+    return ["interpolate", ["linear"], ["zoom"], 4, sized(0.4 * scale), 9, sized(scale)]
 
 
 def _label(layer: Layer, s: Symbology, theme: Theme, layout: dict[str, Any]) -> list[dict[str, Any]]:
@@ -113,7 +128,9 @@ def _line_width(layer: Layer, s: Symbology) -> Expression:
             ["linear"],
             ["zoom"],
             4,
-            ["match", ["get", "level"], 1, 1.2, 2, 0.6, 0.2],
+            ["match", ["get", "level"], 1, 1.2, 2, 0.5, 0],
+            6,
+            ["match", ["get", "level"], 1, 1.6, 2, 0.9, 0.3],
             10,
             ["match", ["get", "level"], 1, 2.6, 2, 1.8, 1.1],
         ]
@@ -192,66 +209,11 @@ def _points(layer: Layer, s: Symbology, theme: Theme) -> list[dict[str, Any]]:
     return parts
 
 
-def _cells(layer: Layer, theme: Theme, audience: Audience, lang: str) -> list[dict[str, Any]]:
-    """Overview cells: area follows the count; the ring's width tells the share without a permit."""
-    common = {
-        "source": layer.id,
-        "source-layer": layer.id,
-        "metadata": {"shuitu:layer": layer.id, "shuitu:part": "cells"},
-        "filter": ["has", "cell"],
-    }
-    radius: Expression = [
-        "interpolate",
-        ["exponential", 0.5],
-        ["get", "n"],
-        1,
-        5,
-        100,
-        11,
-        10_000,
-        22,
-        100_000,
-        30,
-    ]
-    share: Expression = ["/", ["coalesce", ["get", "n_unpermitted"], 0], ["max", ["get", "n"], 1]]
-    # 1.2万: Chinese groups by ten thousand, English by thousand.
-    plain: Expression = ["number-format", ["get", "n"], {"locale": "en"}]
-    grouped: Expression = [
-        "case",
-        [">=", ["get", "n"], 10_000],
-        ["concat", ["number-format", ["/", ["get", "n"], 10_000], {"max-fraction-digits": 1}], "万"],
-        ["to-string", ["get", "n"]],
-    ]
-    number = grouped if lang.startswith("zh") else plain
-    colours = {str(entry.value): entry.colour for entry in layer.symbology.colours}
-    return [
-        {
-            "id": f"{layer.id}-cells",
-            "type": "circle",
-            **common,
-            "paint": {
-                "circle-radius": radius,
-                "circle-color": colours.get("linked", "#2c7fb8"),
-                "circle-opacity": 0.78,
-                "circle-stroke-color": colours.get("unpermitted", "#b2182b"),
-                "circle-stroke-width": ["interpolate", ["linear"], share, 0, 0, 0.02, 1, 1, 6],
-            },
-        },
-        {
-            "id": f"{layer.id}-cells-number",
-            "type": "symbol",
-            **common,
-            "layout": {"text-field": number, "text-size": 11, "text-allow-overlap": False},
-            "paint": {"text-color": "#ffffff", "text-halo-color": "rgba(0,0,0,0.35)", "text-halo-width": 0.8},
-        },
-    ]
-
-
 def layers_of(
     layer: Layer, audience: Audience, theme_name: str = "light", lang: str = "zh"
 ) -> list[dict[str, Any]]:
     """The style layers of one declaration, in drawing order."""
-    theme, s = THEMES[theme_name], symbology_for(layer, audience)
+    theme, s = THEMES[theme_name], _in_theme(symbology_for(layer, audience), theme_name)
     if layer.source.kind == "polygon":
         found = _polygons(layer, s, theme)
     elif layer.source.kind == "line":
@@ -259,7 +221,7 @@ def layers_of(
     elif layer.basemap:
         found = _names(layer, s, theme)
     else:
-        found = _points(layer, s, theme) + (_cells(layer, theme, audience, lang) if layer.points else [])
+        found = _points(layer, s, theme) + (cell_layers(layer, theme, lang) if layer.points else [])
     hidden = {"visibility": "none"}
     if not layer.visible:
         for part in found:

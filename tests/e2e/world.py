@@ -19,7 +19,7 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.imagery import service as imagery
 from layers import catalog
-from tiles import publish
+from tiles import publish, shapes
 
 PASSWORD = "west-canal-2026"
 INTAKES = 240
@@ -55,8 +55,9 @@ def fill(services: Services, folder: Path) -> None:
         scenes = _scenes(session, folder)
         _candidates(session, folder, scenes)
         driver: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
-        publish.rebuild_shapes(driver)
-        publish.rebuild(driver, catalog.load()["intakes"])
+        shapes.rebuild_shapes(driver)
+        for layer in ("intakes", "permits"):
+            publish.rebuild(driver, catalog.load()[layer])
 
 
 def _box(w: float, s: float, e: float, n: float) -> str:
@@ -218,8 +219,8 @@ def _candidates(session: Session, folder: Path, scenes: list[int]) -> None:
         text("select id from shuitu.intakes where county_code = 321084 order by id limit 1")
     ).scalar_one()
     previous, newest = (
-        session.execute(text("select item_id from shuitu.scenes where id = :id"), {"id": id}).scalar_one()
-        for id in scenes
+        session.execute(text("select item_id from shuitu.scenes where id = :id"), {"id": scene}).scalar_one()
+        for scene in scenes
     )
     for number, (kind, category, score) in enumerate(CANDIDATES):
         lon, lat = POND[0] + 0.004 + 0.004 * number, POND[1] - 0.009

@@ -27,6 +27,8 @@ export interface LegendEntry {
 	below?: number;
 	title: Text;
 	colour?: string;
+	/** Instead of it in the dark theme. */
+	dark?: string;
 	hollow?: boolean;
 	shape?: "circle" | "triangle" | "diamond" | "square";
 	radius?: number;
@@ -51,8 +53,12 @@ export interface Layer {
 	minzoom: number;
 	maxzoom: number;
 	cells: boolean;
+	/** The class whose share the arc around an overview cell tells. */
+	ring: LegendEntry | null;
 	fields: Field[];
 	legend: LegendGroup[];
+	/** Names of the fields by which the map can be filtered at every zoom. */
+	facets: string[];
 	tilejson: string;
 	features: string;
 }

@@ -27,6 +27,9 @@ const en: Same<typeof zh> = {
 		inView: "Number in the present view",
 		inViewNote: "Numbers count what is in view",
 		hidden: "zoom in to see",
+		cells: "A circle stands for many, its area for how many; click to zoom in",
+		cellsShare:
+			"A circle stands for many, its area for how many; red tint and arc tell the share “{what}”; click to zoom in",
 		empty: "There is no layer to see yet: import regions and intakes first",
 		imagery: "Image below the data",
 		noImagery: "No image",
@@ -34,6 +37,21 @@ const en: Same<typeof zh> = {
 		falseColour: "False colour (NIR, red, green)",
 		rendering: "Rendering",
 		showLegend: "Show legend",
+	},
+	filter: {
+		title: "Filter",
+		active: "Filters in force",
+		clear: "Clear all filters",
+		clearLayer: "Clear this layer's filters",
+		remove: "Take the filter away: {what}",
+		from: "from year",
+		to: "to year",
+		between: "{from}–{to}",
+		since: "{from} and later",
+		until: "{to} and earlier",
+		or: ", ",
+		nothing: "Nothing of “{layer}” in view fits the filters.",
+		failed: "The filter could not be applied: {why}",
 	},
 	theme: {
 		light: "Light",
@@ -48,7 +66,6 @@ const en: Same<typeof zh> = {
 		zoomIn: "Zoom in",
 		zoomOut: "Zoom out",
 		home: "Back to the whole jurisdiction",
-		cell: "{n} intakes",
 		cellHint: "Click to zoom in",
 		failed:
 			"The map cannot be shown: this browser has no WebGL 2. Update it or turn on hardware acceleration; lists, search and imports work without.",
@@ -356,6 +373,6 @@ const en: Same<typeof zh> = {
 		welcome: "Logged in: {name}",
 		settings: "Display",
 	},
-	live: { updated: "{layer}: updated" },
+	live: { updated: "Changed at {time}; this is the newest", lost: "Live updates lost, reconnecting" },
 };
 export default en;

@@ -7,6 +7,7 @@
 import type { FilterSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
 import type { Bounds } from "@/api/pending";
 import type { Selection } from "@/state/view";
+import { withFilter } from "./facets";
 
 export interface Overlay {
 	scene: number;
@@ -25,8 +26,8 @@ export interface Switches {
 	/** Colour of the selection's ring. */
 	accent: string;
 	overlay: Overlay | null;
-	/** Tile addresses with the newest version, by source. */
-	tiles: ReadonlyMap<string, string[]>;
+	/** CQL2 text by layer, of those that are filtered. */
+	filters: ReadonlyMap<string, string>;
 }
 
 type Part = "label" | "cells" | undefined;
@@ -100,9 +101,10 @@ export function compose(
 	s: Switches,
 ): StyleSpecification {
 	const sources = { ...server.sources };
-	for (const [id, tiles] of s.tiles) {
+	for (const [id, filter] of s.filters) {
 		const source = sources[id];
-		if (source?.type === "vector") sources[id] = { ...source, tiles };
+		if (source?.type !== "vector") continue;
+		sources[id] = { ...source, tiles: (source.tiles ?? []).map((address) => withFilter(address, filter)) };
 	}
 	let layers: LayerSpecification[] = server.layers.map((layer) => {
 		const of = tag(layer).layer;

@@ -11,6 +11,8 @@ export interface Seen {
 
 export interface LayerCount {
 	total: number;
+	/** Some of them are told by overview cells. */
+	cells: boolean;
 	/** By group field and entry index; null where cells do not tell. */
 	groups: (number[] | null)[];
 }
@@ -42,6 +44,7 @@ export function countSeen(legend: LegendGroup[], seen: Iterable<Seen>): LayerCou
 	const known = new Set<string>();
 	const groups: (number[] | null)[] = legend.map((group) => group.entries.map(() => 0));
 	let total = 0;
+	let cells = false;
 	for (const feature of seen) {
 		if (known.has(feature.key)) continue;
 		known.add(feature.key);
@@ -49,6 +52,7 @@ export function countSeen(legend: LegendGroup[], seen: Iterable<Seen>): LayerCou
 		const cell = "cell" in properties;
 		const n = cell ? Number(properties.n ?? 0) : 1;
 		total += n;
+		cells ||= cell;
 		legend.forEach((group, g) => {
 			const counts = groups[g];
 			if (!counts) return;
@@ -68,5 +72,5 @@ export function countSeen(legend: LegendGroup[], seen: Iterable<Seen>): LayerCou
 			if (i >= 0) counts[i] = (counts[i] ?? 0) + 1;
 		});
 	}
-	return { total, groups };
+	return { total, cells, groups };
 }

@@ -4,8 +4,11 @@ import type { Map as MapLibre } from "maplibre-gl";
 import { reactive, ref, shallowRef } from "vue";
 import type { Bounds } from "@/api/pending";
 import type { LayerCount } from "./counts";
+import type { Refresher } from "./refresh";
 
 export const map = shallowRef<MapLibre>();
+/** Draws anew what changed, while there is a map. */
+export const refresher = shallowRef<Refresher>();
 /** Features in view by layer, as last drawn. */
 export const inView = reactive(new Map<string, LayerCount>());
 /** Properties of the selected feature as its tile carries them: all that the public sees. */

@@ -1,22 +1,25 @@
-/** The stream of changes: layers whose facts changed are drawn anew and asked for anew. */
+/** The stream of changes: what changed is drawn anew and asked for anew, by itself, at most about once a second. */
 
 import type { QueryClient } from "@tanstack/vue-query";
-import { shallowRef } from "vue";
-import { json } from "@/api/client";
-import { map } from "./instance";
+import { ref } from "vue";
+import { refresher } from "./instance";
+import type { Box } from "./stale";
 
 type Versions = Record<string, number>;
+/** Places that changed, by layer; null: anywhere. */
+export type News = Map<string, Box[] | null>;
 
-/** Tile addresses with their newest version, by layer. */
-export const tiles = shallowRef<ReadonlyMap<string, string[]>>(new Map());
+const PACE_MS = 1000;
+const RETRY_MS = [1000, 2000, 5000, 10_000, 30_000];
+/** A window that nobody looks at gives its connection back: browsers have six a server for all windows. */
+const HIDDEN_MS = 10_000;
 
-/** Draw a layer anew: `setTiles` keeps what is on screen until the new tiles are there. */
-export async function refresh(layer: string): Promise<void> {
-	const source = map.value?.getSource(layer);
-	if (!source || !("setTiles" in source)) return;
-	const found = await json<{ tiles: string[] }>(`/tiles/${layer}.json`);
-	(source as { setTiles: (urls: string[]) => void }).setTiles(found.tiles);
-	tiles.value = new Map([...tiles.value, [layer, found.tiles]]);
+/** False while the stream is lost: then the map may show what has passed. */
+export const connected = ref(true);
+
+/** Draw a layer anew, as after a decision made here. */
+export function refresh(layer: string): void {
+	refresher.value?.changed(layer, null);
 }
 
 /** Queries that a change of a layer makes stale, by the first member of their key. */
@@ -32,23 +35,88 @@ export function changed(known: Versions, now: Versions): string[] {
 	return Object.keys(now).filter((layer) => now[layer] !== known[layer]);
 }
 
-/** Listen until the returned function is called. The browser reconnects by itself. */
-export function listen(queries: QueryClient, told: (layers: string[]) => void): () => void {
+/** Add news to news: "anywhere" swallows places. */
+export function merge(into: News, layer: string, places: Box[] | null): void {
+	const before = into.has(layer) ? into.get(layer) : [];
+	into.set(layer, before && places ? [...before, ...places] : null);
+}
+
+/** Gathers calls: the first runs at once, what follows within the pace runs together at its end. */
+export function paced(run: () => void, pace = PACE_MS): () => void {
+	let last = Number.NEGATIVE_INFINITY;
+	let timer: ReturnType<typeof setTimeout> | undefined;
+	return () => {
+		if (timer !== undefined) return;
+		const wait = Math.max(0, last + pace - performance.now());
+		timer = setTimeout(() => {
+			timer = undefined;
+			last = performance.now();
+			run();
+		}, wait);
+	};
+}
+
+/** Listen until the returned function is called, through lost connections and hidden windows. */
+export function listen(queries: QueryClient): () => void {
 	let known: Versions | null = null;
-	const source = new EventSource("/api/changes/stream");
+	let source: EventSource | undefined;
+	let failures = 0;
+	let timer: ReturnType<typeof setTimeout> | undefined;
+	const news: News = new Map();
+
+	const flush = paced(() => {
+		for (const [layer, places] of news) {
+			refresher.value?.changed(layer, places);
+			for (const key of staleKeys(layer)) {
+				// A question on its way is let through: under steady changes it would never be answered.
+				void queries.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
+			}
+		}
+		news.clear();
+	});
+
 	const take = (event: MessageEvent<string>): void => {
+		failures = 0;
+		connected.value = true;
 		const now = (JSON.parse(event.data) as { layers: Versions }).layers;
 		const layers = known ? changed(known, now) : [];
 		known = { ...known, ...now };
 		if (!layers.length) return;
-		for (const layer of layers) {
-			void refresh(layer);
-			for (const key of staleKeys(layer)) void queries.invalidateQueries({ queryKey: [key] });
-		}
-		told(layers);
+		for (const layer of layers) merge(news, layer, null);
+		flush();
 	};
-	// The first greeting sets what is known; one after a lost connection tells what was missed.
-	source.addEventListener("hello", take);
-	source.addEventListener("change", take);
-	return () => source.close();
+
+	const close = (): void => {
+		clearTimeout(timer);
+		source?.close();
+		source = undefined;
+	};
+
+	const open = (): void => {
+		close();
+		source = new EventSource("/api/changes/stream");
+		// The first greeting sets what is known; one after a lost connection tells what was missed.
+		source.addEventListener("hello", take);
+		source.addEventListener("change", take);
+		source.addEventListener("error", () => {
+			connected.value = false;
+			// The browser tries again by itself, but not after a refusal, as a balancer gives while we restart.
+			if (source?.readyState !== EventSource.CLOSED) return;
+			timer = setTimeout(open, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
+			failures += 1;
+		});
+	};
+
+	const look = (): void => {
+		clearTimeout(timer);
+		if (document.hidden) timer = setTimeout(close, HIDDEN_MS);
+		else if (!source || source.readyState === EventSource.CLOSED) open();
+	};
+
+	open();
+	document.addEventListener("visibilitychange", look);
+	return () => {
+		document.removeEventListener("visibilitychange", look);
+		close();
+	};
 }

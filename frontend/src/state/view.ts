@@ -20,10 +20,14 @@ export interface Selection {
 export type Sheet = "account" | "region";
 export type Bands = "true" | "false_colour";
 
+export type Filters = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
 export interface View {
 	camera: Camera | null;
 	/** Switched-on layers; null: as the catalogue opens. */
 	layers: string[] | null;
+	/** Chosen classes by layer and field (`map/facets` knows what they mean). */
+	filters: Filters;
 	selection: Selection | null;
 	region: string | null;
 	/** The sheet at the right that belongs to no feature. */
@@ -52,6 +56,26 @@ function selection(value: unknown): Selection | null {
 	return match?.[1] ? { layer: match[1], id: Number(match[2]) } : null;
 }
 
+const FILTER = /^([a-z_]+)\.([a-z_0-9]+)((?:\.[\w-]+)+)$/;
+
+/** `intakes.status.in_use.sealed~intakes.source_type.groundwater`: only letters that an address leaves alone. */
+function filters(value: unknown): Filters {
+	const found: Record<string, Record<string, string[]>> = {};
+	for (const part of (text(value) ?? "").split("~")) {
+		const [, layer, field, tokens] = FILTER.exec(part) ?? [];
+		if (layer && field && tokens) found[layer] = { ...found[layer], [field]: tokens.slice(1).split(".") };
+	}
+	return found;
+}
+
+function filterText(given: Filters): string {
+	return Object.entries(given)
+		.flatMap(([layer, fields]) =>
+			Object.entries(fields).map(([field, tokens]) => [layer, field, ...tokens].join(".")),
+		)
+		.join("~");
+}
+
 function pin(value: unknown): [number, number] | null {
 	const [lon, lat, ...rest] = (text(value) ?? "").split(",").map(Number);
 	if (lon === undefined || lat === undefined || rest.length) return null;
@@ -69,6 +93,7 @@ export function parse(query: LocationQuery): View {
 	return {
 		camera: camera(query.at),
 		layers: typeof layers === "string" ? layers.split(",").filter((id) => /^[a-z_]+$/.test(id)) : null,
+		filters: filters(query.f),
 		selection: selection(query.sel),
 		region: /^\d{2,12}$/.test(text(query.region) ?? "") ? text(query.region) : null,
 		open: oneOf(query.open, ["account", "region"] as const),
@@ -86,6 +111,8 @@ export function format(view: View): Record<string, string> {
 	const { camera: at } = view;
 	if (at) query.at = `${at.zoom.toFixed(2)}/${at.lat.toFixed(5)}/${at.lon.toFixed(5)}`;
 	if (view.layers) query.layers = view.layers.join(",");
+	const filtered = filterText(view.filters);
+	if (filtered) query.f = filtered;
 	if (view.selection) query.sel = `${view.selection.layer}:${view.selection.id}`;
 	if (view.region) query.region = view.region;
 	if (view.open) query.open = view.open;
@@ -97,7 +124,7 @@ export function format(view: View): Record<string, string> {
 	return query;
 }
 
-const KEYS = ["at", "layers", "sel", "region", "open", "pin", "scene", "bands", "theme", "lang"];
+const KEYS = ["at", "layers", "f", "sel", "region", "open", "pin", "scene", "bands", "theme", "lang"];
 
 /** The one view of this page. Read it anywhere; change it by `go` or `note` only. */
 export const view = reactive<View>(parse({}));
@@ -128,11 +155,18 @@ export const go = (patch: Partial<View>): void => change(patch, "push");
 /** A change that makes no step of history: the camera, a switch. */
 export const note = (patch: Partial<View>): void => change(patch, "replace");
 
+/** What did not change stays the same object, so that a moved camera does not redraw what hangs on a selection. */
+function take(next: View): void {
+	for (const key of Object.keys(next) as (keyof View)[]) {
+		if (JSON.stringify(next[key]) !== JSON.stringify(view[key])) Object.assign(view, { [key]: next[key] });
+	}
+}
+
 /** Bind the view to the router: the address is read on every navigation, and kept on changes of place. */
 export function bind(to: Router): void {
 	router = to;
 	to.afterEach((route) => {
-		if (!pending) Object.assign(view, parse(route.query));
+		if (!pending) take(parse(route.query));
 	});
 }
 

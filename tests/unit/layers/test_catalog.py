@@ -37,7 +37,8 @@ def test_every_picture_that_the_style_asks_for_is_in_the_sprite() -> None:
     index, png = sprite([intakes])
     states = {value.value for value in intakes.field("permit_state").values}
     shapes = {entry.shape for entry in intakes.symbology.shapes} - {"circle"}
-    assert index.keys() == {f"{shape}-{state}" for shape in shapes for state in states}
+    arcs = {f"share-{n}" for n in range(1, 17)}
+    assert index.keys() == {f"{shape}-{state}" for shape in shapes for state in states} | arcs
     assert png.startswith(b"\x89PNG")
 
 

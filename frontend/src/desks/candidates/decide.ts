@@ -66,7 +66,7 @@ export function useDecide() {
 				const words = t("candidates.decided", { code: candidate.code, state: stateName(candidate.state) });
 				notify(words, "done", { label: t("candidates.undo"), run: () => void undo() });
 			}
-			void refresh("candidates");
+			refresh("candidates");
 			void queries.invalidateQueries({ queryKey: ["candidates", account.value, "list"] });
 			void queries.invalidateQueries({ queryKey: ["regions"] });
 			return true;
