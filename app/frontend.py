@@ -11,7 +11,7 @@ from starlette.types import Scope
 from app.settings import Settings
 
 TIANDITU = "https://*.tianditu.gov.cn"
-OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "assets", "problems", "metrics")
+OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "stac", "assets", "problems", "metrics")
 MISSING = """<!doctype html><meta charset="utf-8"><title>水图</title>
 <p>前端尚未构建：请在安装目录运行 <code>make frontend</code>。</p>
 <p>The front end is not built: run <code>make frontend</code> in the installation.</p>"""

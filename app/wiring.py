@@ -20,6 +20,9 @@ import app.imagery.routes
 import app.imports.routes
 import app.maps.routes
 import app.ogc.features
+import app.ogc.stac.part
+import app.ogc.styles.part
+import app.ogc.tilesets.part
 import app.regions.routes
 import app.registry.routes
 import app.screening.routes
@@ -42,7 +45,12 @@ from tiles.address import Viewer
 from tiles.cache import Versions
 from tiles.server import NotSignedInError, TileServer
 
-OGC = (app.ogc.features.PART,)
+OGC = (
+    app.ogc.features.PART,
+    app.ogc.tilesets.part.PART,
+    app.ogc.styles.part.PART,
+    app.ogc.stac.part.PART,
+)
 """The OGC APIs that are served below /ogc; each stands for itself in the shared documents."""
 MAP_CONNECTIONS = 4  # a process; two cores serve no more at once
 
@@ -132,4 +140,5 @@ def build(settings: Settings) -> Parts:
         settings.public_accuracy_bits,
     )
     made.parts["versions"] = tiles.versions
+    made.parts["tiles"] = tiles
     return Parts(made, tiles)

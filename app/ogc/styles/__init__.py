@@ -1,0 +1,1 @@
+"""OGC API – Styles (draft 20-009): the styles of the one map and of each collection, as MapLibre styles."""
