@@ -1,8 +1,10 @@
 """The built front end: hashed assets for ever, the page itself never, any other path the page."""
 
+import mimetypes
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -18,10 +20,21 @@ MISSING = """<!doctype html><meta charset="utf-8"><title>水图</title>
 
 
 class _Assets(StaticFiles):
+    """The built files; compressed ones lie beside them (`frontend/vite.config.ts`)."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        response: Response | None = None
+        for coding, suffix in (("br", ".br"), ("gzip", ".gz")):
+            if coding in accepted and self.lookup_path(path + suffix)[1]:
+                response = await super().get_response(path + suffix, scope)
+                response.headers["Content-Encoding"] = coding
+                response.headers["Content-Type"] = mimetypes.guess_type(path)[0] or "text/javascript"
+                break
+        response = response or await super().get_response(path, scope)
         # Vite names these files by their content.
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Vary"] = "Accept-Encoding"
         return response
 
 
