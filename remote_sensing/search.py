@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import rasterio
 import rasterio.features
 import shapely
 
@@ -17,6 +18,7 @@ from remote_sensing.scene import Scene, from_stored, require
 from remote_sensing.strips import HALO, Piece, Plan, SceneSource, Source
 
 Progress = Callable[[float, str], None]
+CACHE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def find(
             codes[_outside(area, scene, now)] = 0
         return objects.label(now.window, codes, _look(now, index, before, old), least)
 
-    with ThreadPoolExecutor(options.workers) as pool:
+    # Each block is decoded once: GDAL need not keep them (it would, up to a twentieth of the machine's memory).
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), ThreadPoolExecutor(options.workers) as pool:
         reading = strips.pieces(sources, plan, pool, area)
         parts = []
         total = len(plan.windows())
