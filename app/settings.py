@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None, description="address under which clients reach the service, if a proxy hides it"
     )
+    archives_url: str | None = Field(
+        None,
+        pattern=r"^s3://[^/]+(/.*)?$",
+        description="`s3://bucket/prefix` where archives are kept and served from, instead of the data folder; endpoint, region and keys come from `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`; `AWS_ALLOW_HTTP=true` where the endpoint is not HTTPS",
+    )
     basemap: Path | None = Field(None, description="PMTiles base map of your own")
 
     @cached_property

@@ -42,6 +42,7 @@ from app.regions import import_kind as region_import
 from app.registry import intake_import, permit_import
 from app.settings import Settings
 from tiles.address import Viewer
+from tiles.archives.store import store_at
 from tiles.cache import Versions
 from tiles.server import NotSignedInError, TileServer
 
@@ -136,7 +137,7 @@ def build(settings: Settings) -> Parts:
         Versions(pool, made.dsns.map),
         identify,
         lambda request: base_url(request, settings),
-        settings.archives_dir,
+        store_at(settings.archives_url, settings.archives_dir),
         settings.public_accuracy_bits,
     )
     made.parts["versions"] = tiles.versions

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,8 +16,10 @@ from starlette.types import Receive, Scope, Send
 from layers import catalog
 from layers.derive.tilejson import tilejson
 from layers.model import Layer
-from tiles import archive, postgis
+from tiles import postgis
 from tiles.address import Address, BadAddress, Viewer
+from tiles.archives import serve
+from tiles.archives.store import Store, Unreachable
 from tiles.cache import Body, Lru, Versions
 from tiles.options import DEFAULT, TileOptions
 
@@ -45,7 +46,7 @@ class TileServer:
     versions: Versions
     identify: Callable[[Request], Awaitable[Viewer]]
     base_url: Callable[[Request], str]
-    archives: Path
+    archives: Store
     hidden_bits: int = 12
     bodies: Lru = field(default_factory=lambda: Lru(CACHE_BYTES))
 
@@ -86,6 +87,16 @@ class TileServer:
             )
         except NotSignedInError as error:
             return problem(401, "not-signed-in", str(error), request)
+        except serve.Unsatisfiable as error:
+            told = {"Content-Range": f"bytes */{error.size}", "Accept-Ranges": "bytes"}
+            return problem(416, "range-not-satisfiable", str(error), request, told)
+        except Unreachable:
+            return problem(
+                503,
+                "not-ready",
+                "存放档案的存储暂时无法连接 (the archives' storage cannot be reached)",
+                request,
+            )
         except (psycopg.OperationalError, PoolTimeout):
             return problem(503, "not-ready", "数据库暂时无法连接 (the database cannot be reached)", request)
 
@@ -102,9 +113,7 @@ class TileServer:
             return self._tilejson(request, _layer(match["layer"], viewer), viewer)
         if match := ARCHIVE.match(path):
             viewer = await self.identify(request)
-            return archive.respond(
-                request, self.archives, match["name"], officer=viewer.audience == "officer"
-            )
+            return await serve.respond(request, self.archives, match["name"], viewer)
         raise BadAddress(
             "地址应为 /tiles/{layer}/{z}/{x}/{y}、/tiles/{layer}.json 或 /archives/{name}.pmtiles "
             "(addresses are those three)"

@@ -8,25 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from app.actor import Actor, system
 from app.changes import service as changes
 from app.db.engine import transaction
 from app.deps import Services
 from app.errors import InvalidInput, NotFound
+from app.maps import exporting
 from layers import catalog
 from layers.model import Layer
-from tiles import archive, extent
 from tiles.address import PUBLIC, Viewer
-from tiles.postgis import enter_scope
-
-DEFAULT_MAXZOOM = 12
-"""Twelve zooms of the whole country are some 350,000 tiles; clients draw the last ones larger."""
 
 
 def commands(
@@ -47,25 +41,54 @@ def commands(
 
     @app.command("export")
     def export(
-        layer: Annotated[str, typer.Argument(help=f"one of {' '.join(catalog.load())}")],
-        out: Annotated[Path | None, typer.Option(help="file; default: in the archives folder")] = None,
-        maxzoom: Annotated[int, typer.Option(min=0, max=16, help="last zoom")] = DEFAULT_MAXZOOM,
+        content: Annotated[
+            str,
+            typer.Argument(
+                metavar="LAYER|all",
+                help=f"{exporting.ALL} for the whole map, or one of {' '.join(catalog.load())}",
+            ),
+        ],
+        out: Annotated[
+            Path | None, typer.Option(help="file; default: where archives are served from")
+        ] = None,
+        maxzoom: Annotated[
+            int, typer.Option(min=0, max=exporting.MAX_MAXZOOM, help="last zoom")
+        ] = exporting.DEFAULT_MAXZOOM,
+        officer: Annotated[
+            bool, typer.Option("--officer", help="fields for officers too, of the whole nation")
+        ] = False,
         as_user: Annotated[
             str, typer.Option("--as", help="account whose fields and jurisdiction to export; default: public")
         ] = "",
         as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     ) -> None:
-        """Write a layer to one PMTiles file. Example: shuitu tiles export intakes --out intakes.pmtiles"""
-        declared = _layer(layer)
+        """Write a layer, or the whole map, to one PMTiles file. Killed, it goes on when started again.
+        Example: shuitu tiles export intakes --out intakes.pmtiles"""
         with opened() as wired:
-            viewer = viewer_of(actor_named(wired, as_user)) if as_user else PUBLIC
-            target = _target(wired, declared, viewer, out)
-            written = asyncio.run(_write(wired, declared, viewer, target, maxzoom, as_json))
+            actor = actor_named(wired, as_user) if as_user else system("tiles-export")
+            viewer = viewer_of(actor) if as_user or officer else PUBLIC
+            wanted = exporting.order(wired.settings, content, viewer, maxzoom)
+            exporting.require_hidden(wired.settings, viewer, out)
+            with _progress(as_json) as bar:
+                task = bar.add_task(wanted.title, total=1.0)
+                done = asyncio.run(
+                    exporting.run(
+                        wired,
+                        wanted,
+                        out,
+                        lambda share, step: bar.update(task, completed=share, description=step),
+                    )
+                )
         if as_json:
-            facts = {"layer": layer, "tiles": written, "file": str(target), "bytes": target.stat().st_size}
+            facts = {
+                "layer": content, "tiles": done.tiles, "file": done.place, "bytes": done.size, "version": done.version,
+                "made_at": done.made_at, "resumed_parts": done.resumed,
+            }  # fmt: skip
             print(json.dumps(facts, ensure_ascii=False))
         else:
-            Console().print(f"已写出 {written} 个瓦片 · {written} tiles written: {target}", highlight=False)
+            Console().print(
+                f"已写出 {done.tiles} 个瓦片 · {done.tiles} tiles written: {done.place}", highlight=False
+            )
 
     @app.command("rebuild")
     def rebuild(
@@ -99,59 +122,11 @@ def _layer(name: str) -> Layer:
     return found
 
 
-def _target(services: Services, layer: Layer, viewer: Viewer, out: Path | None) -> Path:
-    """Where the file goes. Raises InvalidInput if the viewer does not see the layer, or if officer fields would
-    lie where the public may fetch them."""
-    if layer.relation_for(viewer.audience) is None:
-        raise InvalidInput(
-            f"图层 {layer.id} 不公开，请用 --as 指定账号 (this layer is not public: name an account by --as)",
-            field="layer",
-            value=layer.id,
-        )
-    public = services.settings.archives_dir
-    folder = public if viewer.audience == "public" else public / archive.OFFICER_FOLDER
-    target = (out or folder / f"{layer.id}.pmtiles").resolve()
-    if viewer.audience != "public" and target.parent == public.resolve():
-        raise InvalidInput(
-            f"{public} 中的档案对公众开放，非公开内容请写到 {folder} (archives there are public: write to {folder})",
-            field="out",
-            value=str(out),
-        )
-    return target
-
-
-async def _write(
-    services: Services, layer: Layer, viewer: Viewer, target: Path, maxzoom: int, quiet: bool
-) -> int:
-    settings = services.settings
-    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
-        services.dsns.map, min_size=1, max_size=1, open=False
-    )
-    async with pool:
-        async with pool.connection() as connection, connection.transaction():
-            await enter_scope(connection, viewer)
-            bounds = await extent.bounds(connection, layer, viewer.audience)
-        if bounds is None:
-            raise NotFound(f"图层 {layer.id} 没有数据，未写出文件 (the layer is empty: no file was written)")
-        with _progress(quiet) as progress:
-            task = progress.add_task(layer.title.zh, total=None)
-            return await archive.write(
-                pool,
-                layer,
-                viewer,
-                target,
-                bounds,
-                maxzoom,
-                hidden_bits=settings.public_accuracy_bits,
-                progress=lambda done, total: progress.update(task, completed=done, total=total),
-            )
-
-
 def _progress(quiet: bool) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeRemainingColumn(),
         console=Console(file=sys.stderr),
         disable=quiet,
