@@ -89,7 +89,7 @@ def _pack(connection: psycopg.Connection[Any], layer: Layer, level: overview.Cel
     cursor = connection.execute(
         f"select key, county_code, basin_id, packed from {table} join unnest(%s::bigint[], %s::integer[], %s::smallint[]) "
         "u(key, county_code, basin_id) using (key, county_code, basin_id)".encode(),
-        [list(part) for part in zip(*places, strict=True)],
+        _transposed(places, 3),
         binary=True,
     )
     stored = {row[:3]: np.frombuffer(row[3], PACKED) for row in cursor}
@@ -99,16 +99,21 @@ def _pack(connection: psycopg.Connection[Any], layer: Layer, level: overview.Cel
     for place, start, end in zip(places, level.starts.tolist(), ends.tolist(), strict=True):
         merged = merge(stored.get(place), level.packed[start:end])
         (kept if len(merged) else empty).append((*place, merged.tobytes()))
-    with connection.cursor() as writing:
-        writing.executemany(
-            f"insert into {table} (key, county_code, basin_id, packed) values (%s, %s, %s, %b) "
-            "on conflict (key, county_code, basin_id) do update set packed = excluded.packed".encode(),
-            kept,
-        )
-        writing.executemany(
-            f"delete from {table} where key = %s and county_code = %s and basin_id = %s".encode(),
-            [row[:3] for row in empty],
-        )
+    connection.execute(
+        f"insert into {table} (key, county_code, basin_id, packed) "
+        "select * from unnest(%s::bigint[], %s::integer[], %s::smallint[], %b::bytea[]) "
+        "on conflict (key, county_code, basin_id) do update set packed = excluded.packed".encode(),
+        _transposed(kept, 4),
+    )
+    connection.execute(
+        f"delete from {table} t using unnest(%s::bigint[], %s::integer[], %s::smallint[]) u(key, county_code, basin_id) "
+        "where t.key = u.key and t.county_code = u.county_code and t.basin_id = u.basin_id".encode(),
+        _transposed(empty, 3),
+    )
+
+
+def _transposed(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[i] for row in rows] for i in range(width)]
 
 
 def merge(stored: npt.NDArray[Any] | None, change: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -192,24 +192,26 @@ def features(connection: psycopg.Connection[Any], layer: Layer, ids: Iterable[in
     wanted = sorted({int(one) for one in ids})
     if not wanted:
         return []
-    lock, write = _statements(layer)
+    counties, rows, write = _statements(layer)
     with connection.pipeline():
+        connection.execute(counties.encode(), {"ids": wanted, "layer": f"map:{layer.id}"})
         # Rows are locked before facts are read: of two changes of one feature, the later reads what the earlier wrote.
-        connection.execute(lock.encode(), {"ids": wanted, "layer": f"map:{layer.id}"})
+        connection.execute(rows.encode(), {"ids": wanted})
         cursor = connection.execute(write.encode(), {"ids": wanted, "layer": layer.id})
     return [row[0] for row in cursor.fetchall()]
 
 
 @cache
-def _statements(layer: Layer) -> tuple[str, str]:
-    """The lock of rows and counties, and the change itself, as one statement."""
+def _statements(layer: Layer) -> tuple[str, str, str]:
+    """The locks of counties (shared: a rebuild excludes) and of rows, and the change itself as one statement."""
     assert layer.points is not None  # noqa: S101
     p, kept = layer.points, columns(layer)
     table, source_id = quote(p.table), quote(layer.source.id)
-    lock = f"""
-with held as materialized (select county_code from {table} where id = any(%(ids)s) order by id for update),
-places as (select county_code from held union select county_code from {feed(layer)} where {source_id} = any(%(ids)s) union select 0)
-select pg_advisory_xact_lock_shared(hashtext(%(layer)s), county_code) from places order by county_code"""
+    counties = f"""
+select pg_advisory_xact_lock_shared(hashtext(%(layer)s), county_code) from (
+  select county_code from {table} where id = any(%(ids)s) union
+  select county_code from {feed(layer)} where {source_id} = any(%(ids)s) union select 0 order by 1) c"""
+    rows = f"select from {table} where id = any(%(ids)s) order by id for update"
     geometry = f"v.{quote(layer.source.geometry)}"
     own = [
         *(f"{one.digit_sql(f'v.{quote(one.name)}')} as {quote(one.name)}" for one in kept.facets),
@@ -251,4 +253,4 @@ read as materialized (
     select id, county_code, basin_id, x, y from old union all select id, county_code, basin_id, x, y from fresh) t
 )
 select coalesce(old.id, fresh.id) from old full join fresh using (id) where old.key is distinct from fresh.key"""
-    return lock, write
+    return counties, rows, write

@@ -40,12 +40,15 @@ def publish_features(connection: Connection, layer: str, ids: Iterable[int]) -> 
     if declared[layer].points is None:
         return
     wanted = list(ids)
+    intakes, permits = declared["intakes"], declared["permits"]
+    if layer == "permits":
+        # Intakes first, as everywhere: two transactions that lock in one order wait, and do not block each other.
+        with nationwide(connection):
+            publish.features(connection, intakes, _ids(connection, INTAKES_OF, wanted))
     moved = publish.features(connection, declared[layer], wanted)
-    with nationwide(connection):
-        if layer == "intakes" and moved:
-            publish.features(connection, declared["permits"], _ids(connection, PERMITS_OF, moved))
-        if layer == "permits":
-            publish.features(connection, declared["intakes"], _ids(connection, INTAKES_OF, wanted))
+    if layer == "intakes" and moved:
+        with nationwide(connection):
+            publish.features(connection, permits, _ids(connection, PERMITS_OF, moved))
 
 
 PERMITS_OF = "select distinct permit_id from shuitu.permit_intakes where intake_id = any(%s)"
