@@ -22,7 +22,7 @@ class Role(StrEnum):
 class Permission(StrEnum):
     READ = "read"  # officer fields of every layer inside the jurisdiction
     DECIDE = "decide"  # accept or reject candidates
-    IMPORT = "import"  # bring registers in
+    IMPORT = "import"  # bring registers in, and write their entries
     DETECT = "detect"  # run detections
     ADMINISTER = "administer"  # accounts and keys
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
 from structlog.contextvars import bind_contextvars
 
 from app.actor import PUBLIC, Actor, Permission
@@ -75,13 +76,18 @@ def credentials_of(headers: Any, cookies: Any, query: Any) -> Credentials:
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
+def refuse_foreign_write(request: HTTPConnection, credentials: Credentials) -> None:
+    """Raises NotAllowed for a write that another site sends with a browser's session."""
+    # Cookies are SameSite=Strict; this also stops what a browser without that would send.
+    foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    if credentials.cookie and foreign and request.scope.get("method") not in SAFE_METHODS:
+        raise NotAllowed("拒绝来自其他网站的写操作 (a write that another site sent is refused)")
+
+
 def current_actor(request: Request, services: ServicesDep) -> Actor:
     """Who asks. Raises NotSignedIn for a wrong key, NotAllowed for a write that another site sent."""
     credentials = credentials_of(request.headers, request.cookies, request.query_params)
-    # Cookies are SameSite=Strict; this also stops what a browser without that would send.
-    foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
-    if credentials.cookie and foreign and request.method not in SAFE_METHODS:
-        raise NotAllowed("拒绝来自其他网站的写操作 (a write that another site sent is refused)")
+    refuse_foreign_write(request, credentials)
     actor = services.identify(credentials) if credentials.cookie or credentials.api_key else PUBLIC
     bind_contextvars(actor=actor.username)
     return actor

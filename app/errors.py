@@ -2,11 +2,15 @@
 
 ShuituError
 ├── InvalidInput            the request or file says something that cannot be
-│   └── UnreadableFile      the file cannot be opened as what it claims to be
+│   ├── UnreadableFile      the file cannot be opened as what it claims to be
+│   └── TooCostly           it could be answered, but takes longer than anyone may keep the database
 ├── NotSignedIn             the action needs an actor
 ├── NotAllowed              the actor may not do this
 ├── NotFound                nothing by that name (or none that the actor may see)
 ├── Conflict                the fact changed meanwhile, or the step is not possible from this state
+├── PreconditionFailed      the fact is not as the client believes it to be
+├── PreconditionRequired    the client must say which state of the fact it changes
+├── UnsupportedMedia        the body is of a type that is not taken here
 ├── NotAcceptable           no form of the answer that the client would take
 ├── NotReady                a part of the service is not up (yet): database, migration, front end
 └── ConfigurationError      settings or installation are wrong; says what to do
@@ -31,6 +35,10 @@ class UnreadableFile(InvalidInput):
     """A file that cannot be opened as what it claims to be."""
 
 
+class TooCostly(InvalidInput):
+    """A question that takes longer to answer than anyone may keep the database."""
+
+
 class NotSignedIn(ShuituError):
     """The action needs an actor, and the request carries none."""
 
@@ -45,6 +53,18 @@ class NotFound(ShuituError):
 
 class Conflict(ShuituError):
     """The fact changed meanwhile, or the step is not possible from the present state."""
+
+
+class PreconditionFailed(ShuituError):
+    """The fact is not in the state that the client names."""
+
+
+class PreconditionRequired(ShuituError):
+    """A change must name the state of the fact that it changes."""
+
+
+class UnsupportedMedia(ShuituError):
+    """The body is of a type that is not taken here."""
 
 
 class NotAcceptable(ShuituError):

@@ -29,11 +29,19 @@ class ProblemType:
 TABLE: dict[type[Exception], ProblemType] = {
     errors.UnreadableFile: ProblemType("unreadable-file", 400, "文件无法读取 · The file cannot be read"),
     errors.InvalidInput: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
+    errors.TooCostly: ProblemType("too-costly", 400, "查询代价过高 · The query costs too much"),
     errors.NotSignedIn: ProblemType("not-signed-in", 401, "请先登录 · Please log in"),
     errors.NotAllowed: ProblemType("not-allowed", 403, "无此权限 · Not allowed"),
     errors.NotFound: ProblemType("not-found", 404, "未找到 · Not found"),
     errors.NotAcceptable: ProblemType("not-acceptable", 406, "不支持所要求的格式 · Not acceptable"),
     errors.Conflict: ProblemType("conflict", 409, "与当前状态冲突 · Conflict with the present state"),
+    errors.PreconditionFailed: ProblemType("precondition-failed", 412, "内容已被改动 · Changed meanwhile"),
+    errors.PreconditionRequired: ProblemType(
+        "precondition-required", 428, "须指明所改的版本 · Say which version you change"
+    ),
+    errors.UnsupportedMedia: ProblemType(
+        "unsupported-media-type", 415, "不支持此类内容 · Unsupported media type"
+    ),
     errors.NotReady: ProblemType("not-ready", 503, "服务尚未就绪 · The service is not ready"),
     errors.ConfigurationError: ProblemType(
         "misconfigured", 500, "系统配置有误 · The installation is misconfigured"

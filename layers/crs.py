@@ -28,11 +28,6 @@ class Crs:
     meridian: int | None = None
     """Central meridian of a 3-degree zone."""
 
-    @property
-    def curie(self) -> str:
-        """The short form that JSON-FG writes."""
-        return f"[EPSG:{self.uri.removeprefix(EPSG)}]" if self.uri.startswith(EPSG) else "[OGC:CRS84]"
-
     def covers(self, box: Bounds) -> bool:
         """A zone covers its own three degrees; every other system covers everything."""
         if self.meridian is None:

@@ -188,6 +188,10 @@ class Layer(Frozen):
     """Switched on when the map opens."""
     basemap: bool = False
     """Part of the base map: always drawn below, without legend or switch."""
+    receivable: tuple[Identifier, ...] = ()
+    """Fields that editors write, one feature at a time, beside its place; none: the layer is not edited so."""
+    required: tuple[Identifier, ...] = ()
+    """Those of them without which a feature is none."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -205,6 +209,8 @@ class Layer(Frozen):
                 raise ValueError(f"layer {self.id}: symbology names {name!r}, which is no field")
             if not self.field(str(name)).tile:
                 raise ValueError(f"layer {self.id}: symbology needs {name!r} in tiles (tile: true)")
+        if set(self.required) - set(self.receivable) or set(self.receivable) - set(names):
+            raise ValueError(f"layer {self.id}: receivable must be fields, and required some of them")
         if self.points:
             p = self.points
             for name in (*p.facets, *p.carried, *([p.summed] if p.summed else []), "county_code"):

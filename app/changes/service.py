@@ -17,15 +17,25 @@ def record(
     *,
     basin_id: int | None = None,
     entity_id: int | None = None,
+    box: tuple[float, float, float, float] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Write one change; without `entity_id` it stands for everything of the layer in that county."""
+    """Write one change; without `entity_id` it stands for everything of the layer in that county.
+
+    `box` says where: west, south, east, north in degrees; None: somewhere in the county.
+    """
+    west, south, east, north = box or (None, None, None, None)
     session.execute(
         text(
-            "insert into shuitu.changes (actor_name, layer, action, entity_id, county_code, basin_id, facts) "
-            "values (:actor_name, :layer, :action, :entity_id, :county_code, :basin_id, cast(:facts as jsonb))"
+            "insert into shuitu.changes (actor_name, layer, action, entity_id, county_code, basin_id, box, facts) "
+            "values (:actor_name, :layer, :action, :entity_id, :county_code, :basin_id, "
+            "st_makebox2d(st_makepoint(:west, :south), st_makepoint(:east, :north)), cast(:facts as jsonb))"
         ),
         {
+            "west": west,
+            "south": south,
+            "east": east,
+            "north": north,
             "actor_name": actor_name,
             "layer": layer,
             "action": action,

@@ -17,14 +17,16 @@ import psycopg
 from fastapi import APIRouter
 from isal import igzip
 from psycopg_pool import PoolTimeout
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app import problems
 from app.actor import Actor
-from app.deps import Services, base_url, credentials_of
+from app.deps import Services, base_url, credentials_of, refuse_foreign_write
 from app.errors import NotAcceptable, NotFound, NotReady, NotSignedIn, ShuituError
+from app.ogc.downloads import Downloads
 from app.ogc.links import Addresses, Link, as_header
 from app.ogc.negotiate import HTML, Formats, chosen
 from app.ogc.part import Part
@@ -73,7 +75,7 @@ class Asked:
         found: tuple[Part, ...] = self.services.parts["ogc"]
         return found
 
-    def layer(self, *, to_write: bool = False) -> Layer:
+    def layer(self) -> Layer:
         """The layer that the path names. Raises NotFound, or NotSignedIn where a log-in would show it."""
         name = self.request.path_params["layer"]
         layer = catalog.load().get(name)
@@ -120,20 +122,20 @@ def resource(
     `writers` answer other methods; `allowed` then says which of them this actor may use there.
     """
     others = dict(writers or {})
+    methods = [*READ, *others]
 
     def register(make: Endpoint) -> Endpoint:
         @wraps(make)
         async def endpoint(request: Request) -> Response:
             try:
                 if request.method == "OPTIONS":
-                    return await _options(request, allowed)
+                    return await _options(request, methods, allowed)
                 if request.method in others:
-                    return await _written(request, formats, others[request.method], allowed)
+                    return await _written(request, formats, others[request.method])
                 return await _answered(request, formats, make)
             except Exception as error:
                 return refusal(error, request)
 
-        methods = [*READ, *others]
         router.add_route(f"/ogc{path}", endpoint, methods=methods, include_in_schema=False)
         return make
 
@@ -146,7 +148,12 @@ def refusal(error: Exception, request: Request) -> Response:
         return problem(problems.BY_STATUS[406], str(error), request, dict(error.facts))
     if isinstance(error, ShuituError):
         return problem(problems.kind_of(error), str(error), request, dict(error.facts))
-    if isinstance(error, psycopg.OperationalError | PoolTimeout):
+    if isinstance(error, IntegrityError):
+        detail = (
+            "另一处改动已占用同一标识，未作任何更改 (another change holds the same key; nothing was changed)"
+        )
+        return problem(problems.TABLE[IntegrityError], detail, request)
+    if isinstance(error, psycopg.OperationalError | OperationalError | PoolTimeout):
         return problem(problems.TABLE[NotReady], _busy(error), request)
     raise error
 
@@ -167,22 +174,10 @@ async def _answered(request: Request, formats: Formats, make: Endpoint) -> Respo
     return sent(asked, await make(asked))
 
 
-async def _written(request: Request, formats: Formats, write: Writer, allowed: Allowed | None) -> Response:
-    asked = await understood(request, formats.machine)
-    methods = READ if allowed is None else allowed(request, asked.actor)
-    if request.method not in methods:
-        write_refused(asked)
-        kind = problems.BY_STATUS[405]
-        return problem(
-            kind, "此资源不支持此方法 (this resource does not have this method)", request, None, methods
-        )
-    return await write(asked)
-
-
-def write_refused(asked: Asked) -> None:
-    """Raises NotFound or NotSignedIn where that is why a method is not allowed."""
-    if "layer" in asked.request.path_params:
-        asked.layer()
+async def _written(request: Request, formats: Formats, write: Writer) -> Response:
+    credentials = credentials_of(request.headers, request.cookies, request.query_params)
+    refuse_foreign_write(request, credentials)
+    return await write(await understood(request, formats.machine))
 
 
 def store_of(services: Services) -> Store:
@@ -194,6 +189,16 @@ def store_of(services: Services) -> Store:
         )
         services.parts["features"] = store
     return store
+
+
+def downloads_of(services: Services) -> Downloads:
+    """The one sender of files of this process."""
+    downloads: Downloads | None = services.parts.get("downloads")
+    if downloads is None:
+        bits = services.settings.public_accuracy_bits
+        downloads = Downloads(services.parts["map_pool"], services.dsns.map, bits)
+        services.parts["downloads"] = downloads
+    return downloads
 
 
 def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
@@ -213,6 +218,8 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
     if media == HTML:
         headers["Content-Security-Policy"] = PAGES
     if answer.stream is not None:
+        if request.method == "HEAD":
+            return Response(b"", status, headers)
         return StreamingResponse(answer.stream, status, headers)
     tag = hashlib.blake2b(answer.body, digest_size=12).hexdigest()
     tag = f"{answer.state}.{tag}" if answer.state else tag
@@ -237,16 +244,13 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
     return Response(b"" if request.method == "HEAD" else body, status, headers)
 
 
-async def _options(request: Request, allowed: Allowed | None) -> Response:
+async def _options(request: Request, known: list[str], allowed: Allowed | None) -> Response:
     """What this caller may do here. A browser's preflight carries no credentials: it is told every method."""
-    methods: tuple[str, ...] = READ
-    if allowed is not None:
-        asked = await understood(request, "")
-        methods = allowed(request, asked.actor)
+    methods = READ if allowed is None else allowed(request, (await understood(request, "")).actor)
     headers = {
         **CORS,
         "Allow": ", ".join(methods),
-        "Access-Control-Allow-Methods": ", ".join(methods),
+        "Access-Control-Allow-Methods": ", ".join(known),
         "Access-Control-Allow-Headers": "*",
         "Access-Control-Max-Age": "86400",
     }

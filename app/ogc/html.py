@@ -14,6 +14,7 @@ from app.ogc.negotiate import HTML
 from app.ogc.parameters import queryables
 from app.ogc.sketch import Sketch, sketch
 from app.ogc.store import Page
+from layers.derive.queryables import Kind
 from layers.model import Audience, Field, Layer
 
 
@@ -112,19 +113,36 @@ def collection(
     )
 
 
-def fields(
-    at: Addresses, layer: Layer, audience: Audience, links: list[Link], *, only_filters: bool
-) -> bytes:
-    heading = "可筛选字段 · Queryables" if only_filters else "字段 · Schema"
-    shown = queryables(layer, audience) if only_filters else layer.fields_for(audience)
+KINDS = {
+    "schema": "字段 · Schema",
+    "queryables": "可筛选字段 · Queryables",
+    "sortables": "可排序字段 · Sortables",
+}
+
+
+def fields(at: Addresses, layer: Layer, audience: Audience, links: list[Link], kind: Kind) -> bytes:
+    filters = queryables(layer, audience)
     return _rendered(
         "fields",
-        f"{title(layer)}：{heading}",
+        f"{title(layer)}：{KINDS[kind]}",
         _crumbs(at, layer),
         links,
-        fields=shown,
-        filters={field.name for field in queryables(layer, audience)},
+        fields=layer.fields_for(audience) if kind == "schema" else filters,
+        filters={field.name for field in filters},
     )
+
+
+def functions(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> bytes:
+    rows = [
+        (
+            one["name"],
+            ", ".join("/".join(arg["type"]) for arg in one["args"]),
+            "/".join(one["returns"]),
+            one["description"],
+        )
+        for one in made["functions"]
+    ]
+    return _rendered("functions", "过滤函数 · Functions for filters", _crumbs(at), links, rows=rows)
 
 
 def items(at: Addresses, layer: Layer, audience: Audience, page: Page, links: list[Link]) -> bytes:

@@ -10,6 +10,11 @@ JSON = "application/json"
 HTML = "text/html"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
+JSONFG = "application/vnd.ogc.fg+json"
+FLATGEOBUF = "application/flatgeobuf"
+GEOPARQUET = "application/vnd.apache.parquet"
+CSV = "text/csv"
+TABLES = (FLATGEOBUF, GEOPARQUET, CSV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Formats:
 
 DOCUMENT = Formats(JSON)
 FEATURES = Formats(GEOJSON, (JSON, "application/vnd.geo+json"))
+FEATURE = FEATURES.with_others(jsonfg=JSONFG)
+COLLECTION_OF_FEATURES = FEATURE.with_others(fgb=FLATGEOBUF, parquet=GEOPARQUET, csv=CSV)
 QUERYABLES = Formats(SCHEMA, (JSON,))
 DEFINITION = Formats(
     OPENAPI,

@@ -5,11 +5,24 @@ from typing import Any
 
 from app import __version__
 from app.ogc.documents import DESCRIPTION, TITLE, description, title
+from app.ogc.editing import MERGE_PATCH
 from app.ogc.links import Addresses
-from app.ogc.negotiate import GEOJSON, HTML, JSON, OPENAPI, SCHEMA
-from app.ogc.parameters import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, queryables
+from app.ogc.negotiate import (
+    COLLECTION_OF_FEATURES,
+    FEATURE,
+    GEOJSON,
+    HTML,
+    JSON,
+    JSONFG,
+    OPENAPI,
+    SCHEMA,
+    Formats,
+)  # fmt: skip
+from app.ogc.openapi_parameters import PARAMETERS
+from app.ogc.parameters import queryables
 from app.ogc.part import Part
-from layers.derive.queryables import JSON_TYPES
+from app.ogc.sorting import sortables
+from layers.derive.queryables import JSON_TYPES, UCUM, feature_schema
 from layers.model import Audience, Field, Layer
 
 Json = dict[str, Any]
@@ -23,6 +36,7 @@ def definition(at: Addresses, layers: Iterable[Layer], audience: Audience, parts
         "/": _get("landing", "首页 · Landing page", "LandingPage", ["service"]),
         "/conformance": _get("conformance", "符合的标准 · Conformance classes", "Conformance", ["service"]),
         "/api": _get("definition", "接口定义 · This definition", "Definition", ["service"]),
+        "/functions": _get("functions", "过滤函数 · Functions for filters", "Functions", ["service"]),
         "/collections": _get("collections", "图层 · Collections", "Collections", ["service"]),
     }
     for layer in seen:
@@ -83,30 +97,121 @@ def _ref(kind: str, name: str) -> Json:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
+SHARED = (
+    "limit", "bbox", "bbox-crs", "datetime", "crs", "filter", "filter-lang", "filter-crs", "skipGeometry", "offset", "after",
+)  # fmt: skip
+SHOWN = ("crs", "skipGeometry")
+
+
 def _paths(layer: Layer, audience: Audience) -> Json:
     root, tags, label = f"/collections/{layer.id}", [layer.id], title(layer)
-    shared = [_ref("parameters", name) for name in ("limit", "bbox", "datetime", "offset", "after")]
     own = [_queryable(field) for field in queryables(layer, audience)]
+    choices = [_names("properties", "要返回的字段 · Properties to return", layer.fields_for(audience))]
+    order = _names(
+        "sortby",
+        "排序：+升序(默认)、-降序 · Order: + ascending (default), - descending",
+        sortables(layer, audience),
+        "[+-]?",
+    )
+    items = [*(_ref("parameters", name) for name in SHARED), order, *choices, *own]
+    feature = [_ref("parameters", name) for name in ("featureId", *SHOWN)]
     found = {
         root: _get(f"{layer.id}.collection", label, "Collection", tags),
-        f"{root}/queryables": _get(
-            f"{layer.id}.queryables", f"{label}：可筛选字段 · queryables", "Schema", tags
-        ),
-        f"{root}/schema": _get(f"{layer.id}.schema", f"{label}：字段 · schema", "Schema", tags),
-        f"{root}/items": _get(
-            f"{layer.id}.items", f"{label}：要素 · features", "Features", tags, [*shared, *own]
-        ),
+        **{
+            f"{root}/{kind}": _get(f"{layer.id}.{kind}", f"{label}：{zh} · {kind}", "Schema", tags)
+            for kind, zh in (("queryables", "可筛选字段"), ("sortables", "可排序字段"), ("schema", "字段"))
+        },
+        f"{root}/items": _get(f"{layer.id}.items", f"{label}：要素 · features", "Features", tags, items),
         f"{root}/items/{{featureId}}": _get(
             f"{layer.id}.feature",
             f"{label}：单个要素 · one feature",
             "Feature",
             tags,
-            [_ref("parameters", "featureId")],
+            [*feature, *choices],
             ("400", "404", "406"),
         ),
     }
     found[root]["get"]["description"] = description(layer)
+    if layer.receivable and audience == "officer":
+        found[f"{root}/schema"]["get"]["parameters"].append(_ref("parameters", "schemaType"))
+        found[f"{root}/items"] |= {"post": _write(layer, "create", GEOJSON, "201")}
+        found[f"{root}/items/{{featureId}}"] |= {
+            "put": _write(layer, "replace", GEOJSON, "200"),
+            "patch": _write(layer, "update", MERGE_PATCH, "200"),
+            "delete": _write(layer, "delete", None, "204"),
+        }
     return found
+
+
+WRITES = {
+    "create": "新增要素 · Create a feature", "replace": "替换要素 · Replace a feature", "update": "修改要素 · Update a feature",
+    "delete": "删除要素 · Delete a feature",
+}  # fmt: skip
+
+
+def _write(layer: Layer, verb: str, media: str | None, status: str) -> Json:
+    """One of the operations of Part 4."""
+    names = {"create": ("Content-Crs",), "delete": ("featureId", "If-Match")}.get(
+        verb, ("featureId", "If-Match", "Content-Crs")
+    )
+    errors = (
+        "400",
+        "401",
+        "403",
+        "409",
+        "415",
+        "500",
+        "503",
+        *(() if verb == "create" else ("404", "412", "428")),
+    )
+    found: Json = {
+        "operationId": f"{layer.id}.{verb}",
+        "summary": f"{title(layer)}：{WRITES[verb]}",
+        "tags": [layer.id],
+        "parameters": [_ref("parameters", name) for name in names],
+        "responses": {
+            status: {"description": WRITES[verb]} if status == "204" else _ref("responses", "Written"),
+            **{error: _ref("responses", f"Problem{error}") for error in sorted(errors)},
+        },
+    }
+    if media:
+        schema = _in_openapi_3_0(feature_schema(layer, patch=verb == "update"))
+        found["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
+    return found
+
+
+def _in_openapi_3_0(schema: Json) -> Json:
+    """JSON Schema 2020-12 in the dialect of OpenAPI 3.0, which knows neither `const` nor lists of types."""
+    found: Json = {}
+    for name, value in schema.items():
+        if name == "$schema":
+            continue
+        if name == "const":
+            found["enum"] = [value]
+        elif name == "type" and isinstance(value, list):
+            found |= {"type": value[0], "nullable": True}
+        elif name == "properties":
+            found[name] = {key: _in_openapi_3_0(one) for key, one in value.items()}
+        elif isinstance(value, dict):
+            found[name] = _in_openapi_3_0(value)
+        else:
+            found[name] = value
+    return found
+
+
+def _names(name: str, text: str, fields: Iterable[Field], before: str = "") -> Json:
+    """A parameter that is a list of field names."""
+    pattern = f"^{before}({'|'.join(field.name for field in fields)})$"
+    schema = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": pattern}}
+    return {
+        "name": name,
+        "in": "query",
+        "description": text,
+        "required": False,
+        "schema": schema,
+        "style": "form",
+        "explode": False,
+    }
 
 
 def _queryable(field: Field) -> Json:
@@ -114,7 +219,7 @@ def _queryable(field: Field) -> Json:
     if field.values:
         schema["enum"] = [value.value for value in field.values]
     if field.unit:
-        schema["x-ogc-unit"] = field.unit
+        schema["x-ogc-unit"] = UCUM.get(field.unit, field.unit)
     return {
         "name": field.name,
         "in": "query",
@@ -126,55 +231,6 @@ def _queryable(field: Field) -> Json:
     }
 
 
-def _parameter(name: str, text: str, schema: Json, where: str = "query") -> Json:
-    style = {"style": "form", "explode": False} if where == "query" else {"style": "simple"}
-    return {
-        "name": name,
-        "in": where,
-        "description": text,
-        "required": where == "path",
-        "schema": schema,
-        **style,
-    }
-
-
-PARAMETERS: Json = {
-    # QGIS reads its page size from components.parameters.limit.
-    "limit": _parameter(
-        "limit",
-        "每页最多要素数，超出最大值时按最大值 · Features a page at most; more than the maximum is cut",
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    ),
-    "bbox": _parameter(
-        "bbox",
-        "CRS84 范围：西,南,东,北(或含高程的6个数)，西大于东时跨180°经线 · West, south, east, north in CRS84, "
-        "or 6 numbers with heights; west beyond east crosses 180°",
-        {
-            "type": "array",
-            "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
-            "items": {"type": "number"},
-        },
-    ),
-    "datetime": _parameter(
-        "datetime",
-        "RFC 3339 时间，或闭区间 起/止(.. 为无界) · An RFC 3339 date-time, or a closed interval start/end (.. is open)",
-        {"type": "string"},
-    ),
-    "offset": _parameter(
-        "offset",
-        "跳过的要素数；翻页请用 next 链接 · Features to skip; to page, follow the next links",
-        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
-    ),
-    "after": _parameter(
-        "after",
-        "从此标识之后开始，由 next 链接给出 · Begin after this id; given by next links",
-        {"type": "integer"},
-    ),
-    "f": _parameter(
-        "f", "格式，优先于 Accept · Format; goes before Accept", {"type": "string", "enum": ["json", "html"]}
-    ),
-    "featureId": _parameter("featureId", "要素标识 · Id of the feature", {"type": "string"}, "path"),
-}
 LINKS: Json = {"type": "array", "items": _ref("schemas", "Link")}
 SCHEMAS: Json = {
     "Link": {
@@ -239,6 +295,7 @@ SCHEMAS: Json = {
             "extent": _ref("schemas", "Extent"),
             "itemType": {"type": "string", "default": "feature"},
             "crs": {"type": "array", "items": {"type": "string"}},
+            "storageCrs": {"type": "string"},
             "links": LINKS,
         },
     },
@@ -286,6 +343,13 @@ SCHEMAS: Json = {
             "numberReturned": {"type": "integer", "minimum": 0},
         },
     },
+    "Functions": {
+        "type": "object",
+        "required": ["functions"],
+        "properties": {
+            "functions": {"type": "array", "items": {"type": "object", "required": ["name", "returns"]}}
+        },
+    },
     "Problem": {
         "type": "object",
         "description": "RFC 9457",
@@ -299,6 +363,11 @@ SCHEMAS: Json = {
     },
 }
 HEADERS: Json = {
+    "Content-Crs": {"description": "坐标系 · CRS of the coordinates: <URI>", "schema": {"type": "string"}},
+    "Location": {
+        "description": "新要素的地址 · Address of the new feature",
+        "schema": {"type": "string", "format": "uri"},
+    },
     "ETag": {"description": "内容标识 · Tag of the content", "schema": {"type": "string"}},
     "Link": {"description": "RFC 8288", "schema": {"type": "string"}},
 }
@@ -312,6 +381,16 @@ def _response(text: str, machine: str, schema: Json) -> Json:
     }
 
 
+def _features(text: str, schema: Json, formats: Formats) -> Json:
+    """In every form: JSON by its schema, the others as what they are."""
+    found = _response(text, GEOJSON, schema)
+    found["headers"]["Content-Crs"] = _ref("headers", "Content-Crs")
+    for media in formats.by_name().values():
+        binary = {"type": "string", "format": "binary"}
+        found["content"].setdefault(media, {"schema": {"type": "object"} if media == JSONFG else binary})
+    return found
+
+
 RESPONSES: Json = {
     "LandingPage": _response("首页 · The landing page", JSON, _ref("schemas", "LandingPage")),
     "Conformance": _response("符合的标准 · Conformance classes", JSON, _ref("schemas", "Conformance")),
@@ -319,8 +398,16 @@ RESPONSES: Json = {
     "Collections": _response("图层 · The collections", JSON, _ref("schemas", "Collections")),
     "Collection": _response("一个图层 · One collection", JSON, _ref("schemas", "Collection")),
     "Schema": _response("字段的 JSON Schema · JSON Schema of the fields", SCHEMA, {"type": "object"}),
-    "Features": _response("一页要素 · A page of features", GEOJSON, _ref("schemas", "FeatureCollection")),
-    "Feature": _response("一个要素 · One feature", GEOJSON, _ref("schemas", "Feature")),
+    "Features": _features(
+        "一页要素 · A page of features", _ref("schemas", "FeatureCollection"), COLLECTION_OF_FEATURES
+    ),
+    "Feature": _features("一个要素 · One feature", _ref("schemas", "Feature"), FEATURE),
+    "Functions": _response("过滤函数 · Functions for filters", JSON, _ref("schemas", "Functions")),
+    "Written": {
+        "description": "写入后的要素 · The feature as it is now",
+        "headers": {"ETag": _ref("headers", "ETag"), "Location": _ref("headers", "Location")},
+        "content": {GEOJSON: {"schema": _ref("schemas", "Feature")}},
+    },
     "NotModified": {"description": "内容未变 · What the client has is still true"},
 }
 ERRORS: Json = {
@@ -328,6 +415,11 @@ ERRORS: Json = {
     for status, text in {
         "400": "参数有误 · A parameter is unknown or has a bad value",
         "401": "需要登录 · Log in first",
+        "403": "无此权限 · Not allowed",
+        "409": "与当前状态冲突 · Conflict with the present state",
+        "412": "内容已被改动 · Changed meanwhile",
+        "415": "不支持此类内容 · Unsupported media type",
+        "428": "须以 If-Match 指明所改的版本 · Say in If-Match which version you change",
         "404": "没有此要素或图层 · No such feature or collection",
         "406": "不支持所要求的格式 · None of the accepted formats is offered",
         "500": "服务内部错误 · Unexpected error",

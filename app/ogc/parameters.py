@@ -13,8 +13,6 @@ from app.errors import InvalidInput
 from layers.model import Audience, Field, Layer
 
 ANYWHERE = ("f", "api_key")
-DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
-MAX_OFFSET = 10_000_000
 RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
@@ -31,29 +29,6 @@ class Period:
 
     start: datetime | None
     end: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A property must equal this value."""
-
-    field: Field
-    value: str | int | float | bool | date | datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ItemsQuery:
-    """A page of items: which, how many, and after which id."""
-
-    limit: int = DEFAULT_LIMIT
-    boxes: tuple[Box, ...] | None = None
-    """West, south, east, north in degrees inside the world; two where the box crosses 180°; None: everywhere."""
-    period: Period | None = None
-    filters: tuple[Filter, ...] = ()
-    after: int | None = None
-    offset: int = 0
-    given: tuple[tuple[str, str], ...] = ()
-    """The parameters that choose features, as they came: the next page has the same."""
 
 
 def refused(name: str, value: str, expected_zh: str, expected: str) -> InvalidInput:
@@ -98,43 +73,9 @@ def queryables(layer: Layer, audience: Audience) -> tuple[Field, ...]:
     return tuple(field for field in layer.fields_for(audience) if field.filter)
 
 
-def items_query(layer: Layer, audience: Audience, query: QueryParams) -> ItemsQuery:
-    """Raises InvalidInput for any parameter that is unknown, given twice or of a bad value."""
-    fields = {field.name: field for field in queryables(layer, audience)}
-    found = only(query, ("limit", "bbox", "datetime", "offset", "after", *fields))
-    return ItemsQuery(
-        limit=_limit(found["limit"]) if "limit" in found else DEFAULT_LIMIT,
-        boxes=boxes(found["bbox"]) if "bbox" in found else None,
-        period=period(found["datetime"]) if "datetime" in found else None,
-        filters=tuple(
-            Filter(fields[name], value_of(fields[name], text))
-            for name, text in found.items()
-            if name in fields
-        ),
-        after=_whole("after", found["after"]) if "after" in found else None,
-        offset=_offset(found["offset"]) if "offset" in found else 0,
-        given=tuple(
-            (name, text) for name, text in found.items() if name not in ("after", "offset", *ANYWHERE)
-        ),
-    )
-
-
-def _whole(name: str, text: str) -> int:
+def whole(name: str, text: str) -> int:
     if not WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
         raise refused(name, text, "整数", "a whole number")
-    return int(text)
-
-
-def _limit(text: str) -> int:
-    """More than the maximum is cut, not refused (fc-limit-response-1 allows it)."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) < 1:
-        raise refused("limit", text, f"1–{MAX_LIMIT}的整数", f"a whole number from 1 to {MAX_LIMIT}")
-    return min(int(text), MAX_LIMIT)
-
-
-def _offset(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > MAX_OFFSET:
-        raise refused("offset", text, f"0–{MAX_OFFSET}的整数", f"a whole number from 0 to {MAX_OFFSET}")
     return int(text)
 
 
@@ -145,16 +86,35 @@ def boxes(text: str) -> tuple[Box, ...]:
     the globe, for clients that are zoomed far out ask for such boxes. Heights are read, and match all:
     no geometry here has one.
     """
+    west, south, east, north = corners(text)
+    if south > north:
+        raise _turned(text)
+    return around(west, south, east, north)
+
+
+def corners(text: str) -> Box:
+    """Both coordinates of the lower and then of the upper corner, as they are given; heights are left out.
+
+    Raises InvalidInput.
+    """
     parts = text.split(",") if len(text) < 400 else []
     numbers = [float(part) for part in parts if NUMBER.fullmatch(part)]
     if len(numbers) not in (4, 6) or len(numbers) != len(parts) or not all(math.isfinite(n) for n in numbers):
         raise refused("bbox", text, "4或6个数字", "4 or 6 numbers")
     half = len(numbers) // 2
-    west, south, east, north = numbers[0], numbers[1], numbers[half], numbers[half + 1]
-    if south > north or (half == 3 and numbers[2] > numbers[5]):
-        raise refused(
-            "bbox", text, "先小后大的范围(经度可跨180°)", "lower corner first (only longitudes may cross)"
-        )
+    if half == 3 and numbers[2] > numbers[5]:
+        raise _turned(text)
+    return numbers[0], numbers[1], numbers[half], numbers[half + 1]
+
+
+def _turned(text: str) -> InvalidInput:
+    return refused(
+        "bbox", text, "先小后大的范围(经度可跨180°)", "lower corner first (only longitudes may cross)"
+    )
+
+
+def around(west: float, south: float, east: float, north: float) -> tuple[Box, ...]:
+    """The boxes on the globe that these degrees mean."""
     low, high = max(south, -90.0), min(north, 90.0)
     if low > high:
         return ()
@@ -251,7 +211,7 @@ def _boolean(name: str, text: str) -> bool:
 
 READERS: dict[str, Callable[[str, str], Any]] = {
     "string": lambda name, text: text,
-    "integer": _whole,
+    "integer": whole,
     "number": _number,
     "boolean": _boolean,
     "date": _day,

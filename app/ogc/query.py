@@ -7,14 +7,15 @@ They run as the map reader in the viewer's scope, so row-level security decides 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.ogc.asking import Filter, ItemsQuery, PlaneBox
 from app.ogc.cover import key_ranges
-from app.ogc.parameters import Box, Filter, ItemsQuery, Period
+from app.ogc.forms import feature, geometry_in
+from app.ogc.parameters import Box, Period
+from app.ogc.sorting import Position, SortKey
+from layers.crs import STORAGE_SRID
 from layers.derive.columns import columns, quote, relation
-from layers.model import Audience, Field, Layer
+from layers.model import Audience, Layer
 
-SRID = 4490
-DECIMALS = 7
-"""Of a degree: 1.1 cm, finer than any position on record."""
 COUNT_LIMIT = 5_000
 """Up to so many rows are counted for numberMatched."""
 
@@ -27,24 +28,74 @@ class Statement:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def page(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int) -> Statement:
-    """Rows (id, feature as GeoJSON text) in the order of their ids; one more than the limit, if there is one."""
+def page(
+    layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, *, form: str = "json"
+) -> Statement:
+    """Rows (id, feature as JSON text, its sort values as a JSON array or null); one more than the limit, if there is one.
+
+    In the order of `sortby`, and of the ids among equals.
+    """
     values: dict[str, Any] = {"rows": query.limit + 1}
     where = _where(layer, audience, query, hidden_bits, values)
-    offset = ""
-    if query.offset and query.after is None:
-        values["offset"] = query.offset
-        offset = " offset %(offset)s"
+    cut = f"order by {_order(layer, query.sort, 'v')} limit %(rows)s{_offset(query, values)}"
+    text = feature(layer, audience, query, form)
+    if not query.sort:
+        return Statement(
+            f"select v.{quote(layer.source.id)} as id, {text} as feature, null from {relation(layer, audience)} v "
+            f"cross join lateral ({_properties(layer, audience, query)}) p {where} {cut}",
+            values,
+        )
+    # The page is found first, on the keys alone; only its features are made.
+    keys = ", ".join(f"v.{quote(key.field.name)}" for key in query.sort)
+    array = ", ".join(f"page.{quote(key.field.name)}" for key in query.sort)
+    identifier = quote(layer.source.id)
     return Statement(
-        f"{_select(layer, audience)} {where} order by v.{quote(layer.source.id)} limit %(rows)s{offset}",
+        f"with page as (select v.{identifier}, {keys} from {relation(layer, audience)} v {where} {cut}) "
+        f"select page.{identifier}, {text} as feature, json_build_array({array})::text from page "
+        f"join {relation(layer, audience)} v on v.{identifier} = page.{identifier} "
+        f"cross join lateral ({_properties(layer, audience, query)}) p order by {_order(layer, query.sort, 'page')}",
         values,
     )
 
 
-def one(layer: Layer, audience: Audience, identifier: int) -> Statement:
-    """The row (id, feature as GeoJSON text) of one feature."""
+def rows(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, select: str) -> Statement:
+    """The same features as `page`, at most `limit`, each as the columns that `select` names of the view v."""
+    values: dict[str, Any] = {"rows": query.limit}
+    where = _where(layer, audience, query, hidden_bits, values)
     return Statement(
-        f"{_select(layer, audience)} where v.{quote(layer.source.id)} = %(id)s", {"id": identifier}
+        f"select {select} from {relation(layer, audience)} v {where} "
+        f"order by {_order(layer, query.sort, 'v')} limit %(rows)s{_offset(query, values)}",
+        values,
+    )
+
+
+def edge(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int) -> Statement:
+    """The last feature of the page and the one after it: rows (id, sort values as a JSON array or null)."""
+    values: dict[str, Any] = {"skip": query.limit - 1 + (query.offset if query.after is None else 0)}
+    where = _where(layer, audience, query, hidden_bits, values)
+    array = ", ".join(f"v.{quote(key.field.name)}" for key in query.sort)
+    return Statement(
+        f"select v.{quote(layer.source.id)}, {f'json_build_array({array})::text' if array else 'null'} "
+        f"from {relation(layer, audience)} v {where} order by {_order(layer, query.sort, 'v')} limit 2 offset %(skip)s",
+        values,
+    )
+
+
+def one(
+    layer: Layer, audience: Audience, query: ItemsQuery, identifier: int, *, form: str = "json"
+) -> Statement:
+    """The row (id, feature as JSON text, tag of its state) of one feature.
+
+    The state is all that the viewer sees of it, whatever is shown: what If-Match is held against.
+    """
+    everything = replace(query, fields=None)
+    geometry = f"v.{quote(layer.source.geometry)}"
+    return Statement(
+        f"select v.{quote(layer.source.id)} as id, {feature(layer, audience, query, form)} as feature, "
+        f"left(md5(row_to_json(w)::text || coalesce(encode(st_asbinary({geometry}), 'hex'), '')), 16) "
+        f"from {relation(layer, audience)} v cross join lateral ({_properties(layer, audience, query)}) p "
+        f"cross join lateral ({_properties(layer, audience, everything)}) w where v.{quote(layer.source.id)} = %(id)s",
+        {"id": identifier},
     )
 
 
@@ -59,7 +110,7 @@ def count(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int)
 
 def times(layer: Layer, audience: Audience) -> Statement | None:
     """First and last instant of what the viewer sees; None for a layer without time."""
-    if layer.source.datetime is None or not _timed(layer, audience):
+    if layer.source.datetime is None or not timed(layer, audience):
         return None
     name = quote(layer.source.datetime)
     return Statement(
@@ -67,25 +118,60 @@ def times(layer: Layer, audience: Audience) -> Statement | None:
     )
 
 
-def _select(layer: Layer, audience: Audience) -> str:
-    source = layer.source
-    geometry = f"v.{quote(source.geometry)}"
-    # RFC 7946 wants exterior rings counter-clockwise; option 0 leaves out the `crs` member, which
-    # ST_AsGeoJSON writes for any SRID but 4326. CGCS2000 and WGS 84 differ by less than 0.1 m.
-    shape = f"st_forcepolygonccw({geometry})" if source.kind == "polygon" else geometry
-    fields = ", ".join(_field(one) for one in layer.fields_for(audience))
-    return (
-        f"""select v.{quote(source.id)} as id, '{{"type":"Feature","id":' || v.{quote(source.id)} || ',"geometry":' """
-        f"""|| coalesce(st_asgeojson({shape}, {DECIMALS}, 0), 'null') || ',"properties":' || row_to_json(p)::text || '}}' """
-        f"as feature from {relation(layer, audience)} v cross join lateral (select {fields}) p"
+def _properties(layer: Layer, audience: Audience, query: ItemsQuery) -> str:
+    shown = layer.fields_for(audience) if query.fields is None else query.fields
+    # GDAL 3.6 takes a column's type from its first page: a number without decimals there is an integer
+    # to it, and later fractions are cut. So a number always shows one decimal at least.
+    return "select " + ", ".join(
+        f"v.{quote(one.name)}::numeric + 0.0 as {quote(one.name)}"
+        if one.type == "number"
+        else f"v.{quote(one.name)}"
+        for one in shown
     )
 
 
-def _field(one: Field) -> str:
-    name = quote(one.name)
-    # GDAL 3.6 takes a column's type from its first page: a number without decimals there is an integer
-    # to it, and later fractions are cut. So a number always shows one decimal at least.
-    return f"v.{name}::numeric + 0.0 as {name}" if one.type == "number" else f"v.{name}"
+# ── order ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _order(layer: Layer, sort: tuple[SortKey, ...], view: str) -> str:
+    keys = [f"{_key(key, view)} {'desc' if key.descending else 'asc'} nulls last" for key in sort]
+    return ", ".join([*keys, f"{view}.{quote(layer.source.id)}"])
+
+
+def _key(key: SortKey, view: str) -> str:
+    """Strings by code points: the same order in every database, whatever its locale."""
+    return f"{view}.{quote(key.field.name)}" + (' collate "C"' if key.field.type == "string" else "")
+
+
+def _offset(query: ItemsQuery, values: dict[str, Any]) -> str:
+    if not query.offset or query.after is not None:
+        return ""
+    values["offset"] = query.offset
+    return " offset %(offset)s"
+
+
+def _beyond(layer: Layer, sort: tuple[SortKey, ...], after: Position, values: dict[str, Any]) -> str:
+    """Features that come after this position: later in the first key, or equal there and later in the next, …"""
+    values["after"] = after.identifier
+    clause = f"v.{quote(layer.source.id)} > %(after)s"
+    for i, (key, value) in reversed(list(enumerate(zip(sort, after.values, strict=True)))):
+        name = _key(key, "v")
+        if value is None:
+            clause = f"({name} is null and {clause})"
+            continue
+        values[f"a{i}"] = value
+        place = f"%(a{i})s::{CASTS[key.field.type]}"
+        sign = "<" if key.descending else ">"
+        clause = f"({name} {sign} {place} or {name} is null or ({name} = {place} and {clause}))"
+    return clause
+
+
+CASTS = {
+    "string": "text", "integer": "bigint", "number": "float8", "boolean": "boolean", "date": "date", "datetime": "timestamptz",
+}  # fmt: skip
+
+
+# ── which ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _where(
@@ -93,34 +179,45 @@ def _where(
 ) -> str:
     clauses = []
     if query.after is not None:
-        clauses.append(f"v.{quote(layer.source.id)} > %(after)s")
-        values["after"] = query.after
+        clauses.append(_beyond(layer, query.sort, query.after, values))
     if query.boxes is not None:
-        clauses.append(_inside(layer, audience, query.boxes, hidden_bits, values))
-    if query.period is not None and _timed(layer, audience):
+        clauses.append(_inside(layer, audience, query, hidden_bits, values))
+    if query.period is not None and timed(layer, audience):
         clauses.append(_during(layer, query.period, values))
     for number, one_filter in enumerate(query.filters):
         clauses.append(_equals(one_filter, number, values))
+    if query.predicate is not None:
+        clauses.append(query.predicate.sql)
+        values |= query.predicate.values
     return f"where {' and '.join(clauses)}" if clauses else ""
 
 
 def _inside(
-    layer: Layer, audience: Audience, boxes: tuple[Box, ...], hidden_bits: int, values: dict[str, Any]
+    layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, values: dict[str, Any]
 ) -> str:
     """Geometries that meet a box, edges included; features without geometry match too (fc-bbox-response)."""
     geometry = f"v.{quote(layer.source.geometry)}"
     found = []
-    for i, box in enumerate(boxes):
+    for i, box in enumerate(query.boxes or ()):
         values |= {f"b{i}{edge}": degrees for edge, degrees in zip("wsen", box, strict=True)}
-        shape = f"st_makeenvelope(%(b{i}w)s, %(b{i}s)s, %(b{i}e)s, %(b{i}n)s, {SRID})"
+        shape = f"st_makeenvelope(%(b{i}w)s, %(b{i}s)s, %(b{i}e)s, %(b{i}n)s, {STORAGE_SRID})"
         near = f"{geometry} && {shape}"
         if layer.points is not None and audience == "public":
             # The public twin is made from the map table, where a box is ranges of keys.
             near = f"({' or '.join(_ranges(box, i, hidden_bits, values))})"
-        found.append(f"({near} and st_intersects({geometry}, {shape}))")
+        exact = f"st_intersects({geometry}, {shape})"
+        if query.plane is not None:
+            exact = _in_plane(geometry, query.plane, values)
+        found.append(f"({near} and {exact})")
     if layer.points is None:
         found.append(f"{geometry} is null")
     return f"({' or '.join(found)})" if found else "false"
+
+
+def _in_plane(geometry: str, box: PlaneBox, values: dict[str, Any]) -> str:
+    values |= {f"plane{edge}": metres for edge, metres in zip("wsen", box.edges, strict=True)}
+    shape = f"st_makeenvelope(%(planew)s, %(planes)s, %(planee)s, %(planen)s, {box.crs.srid})"
+    return f"st_intersects({geometry_in(geometry, box.crs, as_given=False)}, {shape})"
 
 
 def _ranges(box: Box, number: int, hidden_bits: int, values: dict[str, Any]) -> list[str]:
@@ -131,7 +228,8 @@ def _ranges(box: Box, number: int, hidden_bits: int, values: dict[str, Any]) -> 
     return clauses
 
 
-def _timed(layer: Layer, audience: Audience) -> bool:
+def timed(layer: Layer, audience: Audience) -> bool:
+    """Does this audience see when the features of the layer are?"""
     return layer.source.datetime is not None and layer.source.datetime in columns(layer, audience)
 
 
@@ -141,9 +239,9 @@ def _during(layer: Layer, period: Period, values: dict[str, Any]) -> str:
     name = quote(layer.source.datetime)
     days = layer.field(layer.source.datetime).type == "date"
     clauses = []
-    for key, sign, edge in (("start", ">=", period.start), ("end", "<=", period.end)):
-        if edge is not None:
-            values[key] = edge.date() if days else edge
+    for key, sign, limit in (("start", ">=", period.start), ("end", "<=", period.end)):
+        if limit is not None:
+            values[key] = limit.date() if days else limit
             clauses.append(f"v.{name} {sign} %({key})s")
     return f"(v.{name} is null or ({' and '.join(clauses)}))"
 

@@ -1,14 +1,13 @@
 """OGC API – Features, and the documents that all parts share: landing page, conformance, definition, collections."""
 
-import orjson
 from fastapi import APIRouter
 
-from app.errors import NotFound
-from app.ogc import documents, html, openapi, parameters
+from app.ogc import documents, editing, html, items, openapi, parameters
 from app.ogc.answering import Answer, Asked, document, resource
-from app.ogc.links import as_json
-from app.ogc.negotiate import DEFINITION, DOCUMENT, FEATURES, QUERYABLES
+from app.ogc.negotiate import COLLECTION_OF_FEATURES, DEFINITION, DOCUMENT, FEATURE, QUERYABLES
 from layers import catalog
+from layers.cql2 import functions
+from layers.derive.queryables import Kind
 
 router = APIRouter()
 
@@ -37,6 +36,14 @@ async def definition(asked: Asked) -> Answer:
     return Answer(html.definition(asked.at, made, links), links) if asked.html else document(made, links)
 
 
+@resource(router, "/functions", DOCUMENT)
+async def custom_functions(asked: Asked) -> Answer:
+    """The functions that filters may call (OGC 19-079r2, get-functions-operation)."""
+    parameters.only(asked.request.query_params, ())
+    made, links = documents.functions(asked.at, asked.media, functions.listed())
+    return Answer(html.functions(asked.at, made, links), links) if asked.html else document(made, links)
+
+
 @resource(router, "/collections", DOCUMENT)
 async def collections(asked: Asked) -> Answer:
     parameters.only(asked.request.query_params, ())
@@ -61,51 +68,46 @@ async def collection(asked: Asked) -> Answer:
 
 @resource(router, "/collections/{layer}/queryables", QUERYABLES)
 async def queryables(asked: Asked) -> Answer:
-    return _fields(asked, only_filters=True)
+    return _fields(asked, "queryables")
+
+
+@resource(router, "/collections/{layer}/sortables", QUERYABLES)
+async def sortables(asked: Asked) -> Answer:
+    return _fields(asked, "sortables")
 
 
 @resource(router, "/collections/{layer}/schema", QUERYABLES)
 async def schema(asked: Asked) -> Answer:
-    return _fields(asked, only_filters=False)
-
-
-def _fields(asked: Asked, *, only_filters: bool) -> Answer:
-    parameters.only(asked.request.query_params, ())
-    layer, audience = asked.layer(), asked.viewer.audience
-    made, links = documents.fields(asked.at, asked.media, layer, audience, only_filters=only_filters)
-    if asked.html:
-        page = html.fields(asked.at, layer, audience, links, only_filters=only_filters)
-        return Answer(page, links)
+    """What is returned and received; with `type`, what a feature must be to be written."""
+    kind = asked.request.query_params.get("type")
+    if kind is None:
+        return _fields(asked, "schema")
+    parameters.only(asked.request.query_params, ("type",))
+    layer = asked.layer()
+    made, links = documents.write_schema(asked.at, layer, kind)
     return document(made, links)
 
 
-@resource(router, "/collections/{layer}/items", FEATURES)
-async def items(asked: Asked) -> Answer:
-    layer = asked.layer()
-    query = parameters.items_query(layer, asked.viewer.audience, asked.request.query_params)
-    page = await asked.store.page(layer, asked.viewer, query)
-    here = {"after": query.after, "offset": query.offset or None}
-    links = documents.items_links(asked.at, asked.media, layer, query.given, here, page.last)
-    if asked.html:
-        return Answer(html.items(asked.at, layer, asked.viewer.audience, page, links), links)
-    numbers = {} if page.matched is None else {"numberMatched": page.matched}
-    tail = orjson.dumps({"links": as_json(links), **numbers, "numberReturned": len(page.features)})
-    # The features are GeoJSON text already: they are joined, never parsed.
-    body = '{"type":"FeatureCollection","features":[' + ",".join(page.features) + "],"
-    return Answer(body.encode() + tail[1:], links)
-
-
-@resource(router, "/collections/{layer}/items/{feature}", FEATURES)
-async def item(asked: Asked) -> Answer:
-    layer = asked.layer()
+def _fields(asked: Asked, kind: Kind) -> Answer:
     parameters.only(asked.request.query_params, ())
-    name = asked.request.path_params["feature"]
-    known = parameters.WHOLE.fullmatch(name) and -(2**63) <= int(name) < 2**63
-    found = await asked.store.feature(layer, asked.viewer, int(name)) if known else None
-    if found is None:
-        raise NotFound(f"图层 {layer.id} 没有要素 {name[:60]!r} (no such feature, or none that you may see)")
-    links = documents.item_links(asked.at, asked.media, layer, int(name))
+    layer, audience = asked.layer(), asked.viewer.audience
+    made, links = documents.fields(asked.at, asked.media, layer, audience, kind)
     if asked.html:
-        return Answer(html.item(asked.at, layer, asked.viewer.audience, found, links), links)
-    body = found[:-1].encode() + b',"links":' + orjson.dumps(as_json(links)) + b"}"
-    return Answer(body, links)
+        return Answer(html.fields(asked.at, layer, audience, links, kind), links)
+    return document(made, links)
+
+
+resource(
+    router,
+    "/collections/{layer}/items",
+    COLLECTION_OF_FEATURES,
+    writers={"POST": editing.create},
+    allowed=editing.allowed_on_items,
+)(items.page)
+resource(
+    router,
+    "/collections/{layer}/items/{feature}",
+    FEATURE,
+    writers={"PUT": editing.replace, "PATCH": editing.update, "DELETE": editing.delete},
+    allowed=editing.allowed_on_item,
+)(items.feature)

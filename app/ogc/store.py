@@ -1,16 +1,19 @@
 """Collections and items out of PostGIS, as the map reader in the viewer's scope."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import psycopg
 
+from app.errors import InvalidInput, TooCostly
 from app.ogc import query
-from app.ogc.parameters import ItemsQuery
+from app.ogc.asking import ItemsQuery
 from app.ogc.query import Statement
+from app.ogc.sorting import cursor as cursor_of
 from layers.model import Layer
 from tiles import extent, source
 from tiles.address import Address, Viewer
@@ -20,16 +23,18 @@ PAGE_BYTES = 16 * 2**20
 """A page ends here at the latest: then it has fewer features than the limit, and a `next` link."""
 CHUNK = 200
 STATEMENT_TIMEOUT_S = 20
+COUNT_TIMEOUT_MS = 500
+"""What a count of filtered features may cost; beyond that the page does not say how many there are."""
 EXTENT_KEPT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Features as GeoJSON text, in the order of their ids."""
+    """Features as JSON text, in their order."""
 
     features: list[str]
-    last: int | None
-    """Id of the last feature, if more follow."""
+    after: str | None
+    """Cursor of the last feature, if more follow."""
     matched: int | None
     """How many features match in all, where that is cheap to say."""
 
@@ -51,11 +56,17 @@ class Store:
     hidden_bits: int
     _extents: dict[tuple[str, str], tuple[int, float, Extent]] = field(default_factory=dict)
 
-    async def page(self, layer: Layer, viewer: Viewer, asked: ItemsQuery) -> Page:
-        """Raises psycopg.OperationalError if the database cannot be reached or takes too long."""
-        statement = query.page(layer, viewer.audience, asked, self.hidden_bits)
+    async def page(self, layer: Layer, viewer: Viewer, asked: ItemsQuery, form: str = "json") -> Page:
+        """Raises InvalidInput if the filter or the CRS cannot be evaluated for some feature, TooCostly if it takes
+        too long, psycopg.OperationalError if the database cannot be reached.
+        """
+        statement = query.page(layer, viewer.audience, asked, self.hidden_bits, form=form)
+        with evaluating(asked):
+            return await self._page(statement, layer, viewer, asked)
+
+    async def _page(self, statement: Statement, layer: Layer, viewer: Viewer, asked: ItemsQuery) -> Page:
         async with self.pool.connection() as connection, connection.transaction():
-            await _enter(connection, viewer)
+            await enter(connection, viewer)
             rows, cut = await _rows(connection, statement, small=layer.source.kind == "point")
             more = cut or len(rows) > asked.limit
             rows = rows[: asked.limit]
@@ -64,30 +75,40 @@ class Store:
                 matched = asked.offset + len(rows) if not more and (rows or not asked.offset) else None
                 if matched is None:
                     matched = await self._count(connection, layer, viewer, asked)
-        return Page([feature for _, feature in rows], rows[-1][0] if more else None, matched)
+        after = cursor_of(rows[-1][0], rows[-1][2]) if more else None
+        return Page([row[1] for row in rows], after, matched)
 
     async def _count(
         self, connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer, asked: ItemsQuery
     ) -> int | None:
-        """All points of a big layer from its cells; else counted, if it is not too many."""
-        if layer.points is not None and asked.boxes is None and not asked.filters:
+        """All points of a big layer from its cells; else counted, if it is not too many or too slow."""
+        if layer.points is not None and asked.boxes is None and not asked.filters and asked.predicate is None:
             whole = source.count_in(layer, Address(0, 0, 0))
             cursor = await connection.execute(whole.sql.encode(), whole.values)
             row = await cursor.fetchone()
             return int(row[0]) if row else None
         statement = query.count(layer, viewer.audience, asked, self.hidden_bits)
-        cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
-        row = await cursor.fetchone()
+        try:
+            async with connection.transaction():
+                if asked.predicate is not None:
+                    await connection.execute(f"set local statement_timeout = '{COUNT_TIMEOUT_MS}ms'".encode())
+                cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
+                row = await cursor.fetchone()
+        except psycopg.errors.QueryCanceled:
+            return None
         return int(row[0]) if row and row[0] <= query.COUNT_LIMIT else None
 
-    async def feature(self, layer: Layer, viewer: Viewer, identifier: int) -> str | None:
-        """The feature as GeoJSON text; None if there is none that this viewer may see."""
-        statement = query.one(layer, viewer.audience, identifier)
-        async with self.pool.connection() as connection, connection.transaction():
-            await _enter(connection, viewer)
-            cursor = await connection.execute(statement.sql.encode(), statement.values)
-            row = await cursor.fetchone()
-        return str(row[1]) if row else None
+    async def feature(
+        self, layer: Layer, viewer: Viewer, identifier: int, asked: ItemsQuery, form: str = "json"
+    ) -> tuple[str, str] | None:
+        """The feature as JSON text and the tag of its state; None if there is none that this viewer may see."""
+        statement = query.one(layer, viewer.audience, asked, identifier, form=form)
+        with evaluating(asked):
+            async with self.pool.connection() as connection, connection.transaction():
+                await enter(connection, viewer)
+                cursor = await connection.execute(statement.sql.encode(), statement.values)
+                row = await cursor.fetchone()
+        return (str(row[1]), str(row[2])) if row else None
 
     async def extent_of(self, layer: Layer, viewer: Viewer) -> Extent:
         """Kept until the layer changes, ten minutes at most."""
@@ -96,7 +117,7 @@ class Store:
         if kept and kept[0] == version and time.monotonic() - kept[1] < EXTENT_KEPT_S:
             return kept[2]
         async with self.pool.connection() as connection, connection.transaction():
-            await _enter(connection, viewer)
+            await enter(connection, viewer)
             found = await _extent(connection, layer, viewer)
         if len(self._extents) > 5_000:
             self._extents.clear()
@@ -104,14 +125,42 @@ class Store:
         return found
 
 
-async def _enter(connection: psycopg.AsyncConnection[Any], viewer: Viewer) -> None:
+@contextmanager
+def evaluating(asked: ItemsQuery) -> Iterator[None]:
+    """Says whose fault it is if PostgreSQL cannot evaluate what a client asked."""
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        if asked.predicate is None and not asked.sort:
+            raise
+        raise TooCostly(
+            "过滤或排序耗时过长，请缩小范围或减少条件 (this filter or order takes too long: narrow it)",
+            seconds=STATEMENT_TIMEOUT_S,
+        ) from error
+    except (psycopg.DataError, psycopg.errors.InternalError_) as error:
+        if asked.predicate is not None:
+            raise InvalidInput(
+                "过滤条件对某些要素无法计算 (the filter cannot be evaluated for some feature)", field="filter"
+            ) from error
+        if not asked.crs.geographic or asked.plane is not None:
+            raise InvalidInput(
+                "某些要素距该坐标系的适用范围太远 (some feature lies too far outside the area of this CRS)",
+                field="crs",
+            ) from error
+        raise
+
+
+async def enter(
+    connection: psycopg.AsyncConnection[Any], viewer: Viewer, timeout_s: int = STATEMENT_TIMEOUT_S
+) -> None:
+    """Bind this transaction to the viewer's scope, and to a time for each statement."""
     await enter_scope(connection, viewer)
-    await connection.execute(f"set local statement_timeout = '{STATEMENT_TIMEOUT_S}s'".encode())
+    await connection.execute(f"set local statement_timeout = '{timeout_s}s'".encode())
 
 
 async def _rows(
     connection: psycopg.AsyncConnection[Any], statement: Statement, *, small: bool
-) -> tuple[list[tuple[int, str]], bool]:
+) -> tuple[list[tuple[int, str, str | None]], bool]:
     """The rows, and whether they were cut because a page would grow too big.
 
     The plan depends on the box, so nothing is prepared. Points are small: they come in one go.
@@ -119,7 +168,7 @@ async def _rows(
     if small:
         cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
         return await cursor.fetchall(), False
-    rows: list[tuple[int, str]] = []
+    rows: list[tuple[int, str, str | None]] = []
     size = 0
     async with connection.cursor("page") as cursor:
         await cursor.execute(statement.sql.encode(), statement.values)

@@ -70,6 +70,23 @@ def load(session: Session) -> Counties:
     return make([(r.code, r.name, shapely.from_wkb(bytes(r.wkb))) for r in rows], known)
 
 
+def around(session: Session, lon: float, lat: float, code: int | None) -> Counties:
+    """The counties at and near one position, and the one of this code: enough to check a single entry."""
+    rows = session.execute(
+        text(
+            "select code, name, st_asbinary(geom) as wkb from map.regions where level = 3 and (code = :code "
+            "or geom && st_expand(st_setsrid(st_makepoint(:lon, :lat), 4490), :near))"
+        ),
+        {"code": code, "lon": lon, "lat": lat, "near": BORDER_DEGREES},
+    ).all()
+    known = session.execute(
+        text("select distinct code from shuitu.regions where code = :code"), {"code": code}
+    ).scalars()
+    return make(
+        [(r.code, r.name, shapely.from_wkb(bytes(r.wkb))) for r in rows], [*known, *(r.code for r in rows)]
+    )
+
+
 def make(rows: Sequence[tuple[int, str, Any]], known: Sequence[int]) -> Counties:
     shapes = np.array([shape for *_, shape in rows], dtype=object)
     return Counties(

@@ -1,8 +1,11 @@
-"""Intakes and permits as they are read, one at a time, with what hangs on them."""
+"""Intakes and permits, one at a time: read with what hangs on them, and written."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -70,3 +73,135 @@ def permit(session: Session, permit_id: int) -> dict[str, Any]:
     )
     found["history"] = _many(session, HISTORY.format(table="permit"), permit_id)
     return found
+
+
+# ── one entry, written ──────────────────────────────────────────────────────────────────────────────
+
+WRITTEN = (
+    "code", "name", "holder_name", "source_type", "status", "purpose", "annual_volume_m3", "county_code", "water_body",
+    "aquifer_layer", "off_stream", "place",
+)  # fmt: skip
+"""The columns of an intake that an editor writes, named as the fields of the layer."""
+SETTABLE = (*WRITTEN, "holder_id", "basin_id")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What keeps an entry from being deleted, in both languages."""
+
+    zh: str
+    en: str
+
+
+def locked_intake(session: Session, intake_id: int) -> Row[Any] | None:
+    """The entry, locked until the transaction ends; None if there is none in scope."""
+    return session.execute(
+        text(
+            "select i.*, st_x(i.geom) as lon, st_y(i.geom) as lat from shuitu.intakes i where i.id = :id for update"
+        ),
+        {"id": intake_id},
+    ).first()
+
+
+def code_taken(session: Session, code: str) -> bool:
+    """Is there an intake in scope with this code of the register? (Beyond it, the unique index speaks.)"""
+    return bool(
+        session.execute(
+            text(
+                "select exists (select 1 from shuitu.intakes where code_scheme = 'register' and code = :code)"
+            ),
+            {"code": code},
+        ).scalar_one()
+    )
+
+
+def insert_intake(session: Session, values: Mapping[str, Any], place: tuple[float, float]) -> int:
+    columns = ", ".join(SETTABLE)
+    marks = ", ".join(f":{name}" for name in SETTABLE)
+    return int(
+        session.execute(
+            text(
+                f"insert into shuitu.intakes ({columns}, permit_state, geom) values ({marks}, 'pending', "
+                "st_setsrid(st_makepoint(:lon, :lat), 4490)) returning id"
+            ),
+            {**values, "lon": place[0], "lat": place[1]},
+        ).scalar_one()
+    )
+
+
+def update_intake(
+    session: Session, intake_id: int, values: Mapping[str, Any], place: tuple[float, float]
+) -> None:
+    """A well's own status follows, where it has one and knows the new one."""
+    assignments = ", ".join(f"{name} = :{name}" for name in SETTABLE)
+    session.execute(
+        text(
+            f"update shuitu.intakes set {assignments}, geom = st_setsrid(st_makepoint(:lon, :lat), 4490), "
+            "well_status = case when well_status is null or :status = 'ended' then well_status else :status end "
+            "where id = :id"
+        ),
+        {**values, "lon": place[0], "lat": place[1], "id": intake_id},
+    )
+
+
+def delete_intake(session: Session, intake_id: int) -> None:
+    """Its last version goes to the history first."""
+    session.execute(
+        text("insert into shuitu.intake_history select i.*, now() from shuitu.intakes i where i.id = :id"),
+        {"id": intake_id},
+    )
+    session.execute(text("delete from shuitu.intakes where id = :id"), {"id": intake_id})
+
+
+def move_links(session: Session, intake_id: int, county: int) -> None:
+    """Links to permits lie where their intake does."""
+    session.execute(
+        text("update shuitu.permit_intakes set county_code = :county where intake_id = :id"),
+        {"id": intake_id, "county": county},
+    )
+
+
+def holder(session: Session, name: str, county: int, basin: int | None) -> int:
+    """The holder of this name in the county without a credit code; made if there is none."""
+    return int(
+        session.execute(
+            text(
+                "insert into shuitu.holders (name, county_code, basin_id) values (:name, :county, :basin) "
+                "on conflict (name, county_code) where uscc is null do update set name = excluded.name returning id"
+            ),
+            {"name": name, "county": county, "basin": basin},
+        ).scalar_one()
+    )
+
+
+DECIDED = """
+select (select exists (select 1 from shuitu.permit_intakes where intake_id = :id)) as permitted,
+       (select exists (select 1 from shuitu.candidates where state <> 'suspected'
+                       and :id in (nearest_intake_id, nearest_permitted_id))) as named"""
+
+
+def decided_on(session: Session, intake_id: int) -> Decision | None:
+    """What was decided about an intake, anywhere in the nation; None if nothing was."""
+    with beyond_scope(session):
+        row = session.execute(text(DECIDED), {"id": intake_id}).one()
+    if row.permitted:
+        return Decision("已对应取水许可", "is linked to a permit")
+    return Decision("是已核定线索的依据", "is named by a decision on a finding") if row.named else None
+
+
+@contextmanager
+def beyond_scope(session: Session) -> Iterator[None]:
+    """Looks at the whole nation, as a system task; what it finds must tell nothing but that it is there."""
+    names = ("app.scope_lo", "app.scope_hi", "app.scope_basin")
+    setting = text("select set_config(:name, :value, true)")
+    former = {
+        name: session.execute(text("select current_setting(:name, true)"), {"name": name}).scalar_one() or ""
+        for name in names
+    }
+    for name, value in zip(names, ("0", "1000000", ""), strict=True):
+        session.execute(setting, {"name": name, "value": value})
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            session.execute(setting, {"name": name, "value": value})

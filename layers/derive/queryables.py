@@ -1,8 +1,8 @@
-"""JSON Schema of a layer's fields: queryables and schema documents of the OGC APIs."""
+"""JSON Schema of a layer's fields: what is returned, received, filtered and sorted by (OGC API – Features – Part 5)."""
 
-from typing import Any
+from typing import Any, Literal
 
-from layers.model import Audience, Field, Layer
+from layers.model import Audience, Field, Layer, Source
 
 JSON_TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
@@ -12,12 +12,17 @@ JSON_TYPES: dict[str, dict[str, Any]] = {
     "date": {"type": "string", "format": "date"},
     "datetime": {"type": "string", "format": "date-time"},
 }
+GEOMETRIES = {"point": "point", "line": "linestring-or-multilinestring", "polygon": "polygon-or-multipolygon"}
+UCUM = {"m3": "m3", "m2": "m2", "m": "m", "m3/s": "m3/s", "%": "%"}
+"""Our units as the Unified Code for Units of Measure writes them."""
+Kind = Literal["schema", "queryables", "sortables"]
 
 
-def _property(field: Field, lang: str) -> dict[str, Any]:
+def field_schema(field: Field, lang: str = "zh") -> dict[str, Any]:
+    """JSON Schema of one field."""
     schema = {"title": field.title.get(lang), **JSON_TYPES[field.type]}
     if field.unit:
-        schema["x-ogc-unit"] = field.unit
+        schema["x-ogc-unit"] = UCUM.get(field.unit, field.unit)
     if field.values:
         schema["enum"] = [value.value for value in field.values]
     if field.description:
@@ -25,22 +30,79 @@ def _property(field: Field, lang: str) -> dict[str, Any]:
     return schema
 
 
-def schema(
-    layer: Layer, audience: Audience, url: str, *, only_filters: bool, lang: str = "zh"
-) -> dict[str, Any]:
-    """JSON Schema (2020-12) of the fields this audience sees, or of those it may filter by."""
-    fields = [f for f in layer.fields_for(audience) if f.filter or not only_filters]
-    geometry = {
+def geometry_schema(source: Source, lang: str = "zh") -> dict[str, Any]:
+    """Of the one geometry: a spatial property has a format instead of a type."""
+    return {
         "title": "位置" if lang == "zh" else "Geometry",
         "x-ogc-role": "primary-geometry",
-        "format": f"geometry-{layer.source.kind}",
+        "format": f"geometry-{GEOMETRIES[source.kind]}",
     }
+
+
+def schema(
+    layer: Layer, audience: Audience, url: str, *, kind: Kind = "schema", lang: str = "zh"
+) -> dict[str, Any]:
+    """JSON Schema (2020-12) of the fields this audience sees, or of those it may filter or sort by.
+
+    Those that nobody can write are read-only in the schema of a layer that is edited.
+    """
+    fields = [f for f in layer.fields_for(audience) if f.filter or kind == "schema"]
+    properties: dict[str, Any] = {}
+    if kind == "schema":
+        title = "标识" if lang == "zh" else "Identifier"
+        properties["id"] = {"title": title, "type": "integer", "readOnly": True, "x-ogc-role": "id"}
+    if kind != "sortables":
+        properties["geometry"] = geometry_schema(layer.source, lang)
+    for field in fields:
+        properties[field.name] = field_schema(field, lang)
+        if field.name == layer.source.datetime and kind == "schema":
+            properties[field.name]["x-ogc-role"] = "primary-instant"
+        if kind == "schema" and layer.receivable and field.name not in layer.receivable:
+            properties[field.name]["readOnly"] = True
+    if kind == "schema":
+        for number, one in enumerate(properties.values(), 1):
+            one["x-ogc-propertySeq"] = number
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": url,
         "type": "object",
         "title": layer.title.get(lang),
         "description": layer.description.get(lang),
-        "properties": {"geometry": geometry, **{f.name: _property(f, lang) for f in fields}},
+        "properties": properties,
         "additionalProperties": False,
     }
+
+
+def feature_schema(layer: Layer, *, patch: bool) -> dict[str, Any]:
+    """JSON Schema of what a client writes: a GeoJSON feature, or the members of a merge patch side by side."""
+    properties = {
+        name: _nullable(field_schema(layer.field(name)), name not in layer.required) for name in layer.receivable
+    }
+    point = {
+        "type": "object",
+        "required": ["type", "coordinates"],
+        "properties": {
+            "type": {"const": "Point"},
+            "coordinates": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "number"}},
+        },
+    }
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": layer.title.zh, "type": "object"}
+    if patch:
+        return {**head, "properties": {**properties, "geometry": point}, "additionalProperties": False}
+    return {
+        **head,
+        "required": ["type", "geometry", "properties"],
+        "properties": {
+            "type": {"const": "Feature"},
+            "geometry": point,
+            # What is only returned may be sent back: it is not taken.
+            "properties": {"type": "object", "required": list(layer.required), "properties": properties},
+        },
+    }
+
+
+def _nullable(schema: dict[str, Any], optional: bool) -> dict[str, Any]:
+    if not optional:
+        return schema
+    found = {**schema, "type": [schema["type"], "null"]}
+    return {**found, "enum": [*schema["enum"], None]} if "enum" in schema else found

@@ -108,7 +108,7 @@ BAD = [
     ("datetime", "2026-06-01T00:00:00"), ("datetime", "2026-06-01T00:00:00Z/2026-06-02T00:00:00Z/2026-06-03T00:00:00Z"),
     ("offset", "-1"), ("offset", "100000000000000000000"), ("after", "x"), ("after", "99999999999999999999"),
     ("county_code", "32x"), ("annual_volume_m3", "much"), ("source_type", "wine"), ("name", "a\x00b"), ("f", "xml"),
-    ("crs", "http://www.opengis.net/def/crs/EPSG/0/4490"),
+    ("crs", "http://www.opengis.net/def/crs/EPSG/0/27700"),
 ]  # fmt: skip
 
 
@@ -148,7 +148,10 @@ def test_core_fc_md_items_the_list_holds_what_each_collection_says_of_itself(get
 
 def test_core_fc_md_items_links_each_has_items_in_every_format(get: Get) -> None:
     for one in get("/collections")["collections"]:
-        assert {link["type"] for link in rels(one)["items"]} == {"application/geo+json", "text/html"}
+        assert {link["type"] for link in rels(one)["items"]} == {
+            "application/geo+json", "text/html", "text/csv", "application/vnd.ogc.fg+json", "application/flatgeobuf",
+            "application/vnd.apache.parquet",
+        }  # fmt: skip
         assert all(link["rel"] and link["type"] for link in one["links"])
         assert one["itemType"] == "feature"
 

@@ -133,10 +133,9 @@ def test_the_public_sees_public_layers_fields_and_places_only(client: TestClient
     definition = client.get("/ogc/api").text
     assert "holder_name" not in definition
     assert "/collections/permits" not in definition
-    for path in ("queryables", "schema"):
-        assert client.get(f"/ogc/collections/intakes/{path}").json()["properties"].keys() == shown | {
-            "geometry"
-        }
+    for path, more in (("queryables", {"geometry"}), ("sortables", set()), ("schema", {"geometry", "id"})):
+        found = client.get(f"/ogc/collections/intakes/{path}").json()
+        assert found["properties"].keys() == shown | more
 
 
 def test_the_public_is_told_to_log_in_for_other_layers(client: TestClient) -> None:

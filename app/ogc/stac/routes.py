@@ -104,7 +104,7 @@ def document(asked: Asked, at: StacAddresses, made: Json, links: list[Any], titl
 
 
 def _as_html(href: str) -> str:
-    return href if "{" in href else f"{href}{'&' if '?' in href else '?'}f=html"
+    return href if "{" in href or "f=html" in href else f"{href}{'&' if '?' in href else '?'}f=html"
 
 
 def _reader(asked: Asked) -> Actor:

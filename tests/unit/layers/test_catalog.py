@@ -47,7 +47,7 @@ def test_the_public_learns_of_no_officer_field() -> None:
         # "name" is a word of every panel, not only a field.
         secret = {f.name for f in layer.fields if f.audience == "officer"} - {"name"}
         shown = str(panel(layer, "public")) + str(tilejson.tilejson(layer, "public", "x", version="0"))
-        shown += str(queryables.schema(layer, "public", "x", only_filters=False))
+        shown += str(queryables.schema(layer, "public", "x"))
         assert not [name for name in secret if f"'{name}'" in shown]
 
 
