@@ -20,6 +20,7 @@ import app.imagery.routes
 import app.imports.routes
 import app.maps.routes
 import app.ogc.features
+import app.ogc.legacy.part
 import app.ogc.stac.part
 import app.ogc.styles.part
 import app.ogc.tilesets.part
@@ -51,6 +52,7 @@ OGC = (
     app.ogc.tilesets.part.PART,
     app.ogc.styles.part.PART,
     app.ogc.stac.part.PART,
+    app.ogc.legacy.part.PART,
 )
 """The OGC APIs that are served below /ogc; each stands for itself in the shared documents."""
 MAP_CONNECTIONS = 4  # a process; two cores serve no more at once
