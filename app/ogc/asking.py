@@ -114,7 +114,7 @@ def items_query(
             for name, text in found.items()
             if name in fields
         ),
-        predicate=_predicate(found, _columns(layer, audience, hidden_bits), systems),
+        predicate=_predicate(found, filter_columns(layer, audience, hidden_bits), systems),
         sort=sort,
         after=position(found["after"], sort) if "after" in found else None,
         offset=_offset(found["offset"]) if "offset" in found else 0,
@@ -194,7 +194,8 @@ def _box(
     return around(*wider), PlaneBox(crs, (west, south, east, north))
 
 
-def _columns(layer: Layer, audience: Audience, hidden_bits: int) -> dict[str, cql2.Column]:
+def filter_columns(layer: Layer, audience: Audience, hidden_bits: int) -> dict[str, cql2.Column]:
+    """The queryables as columns of the view v, its geometry with the index that serves it."""
     columns = cql2.columns_of(layer, audience, alias="v")
     if layer.points is not None and audience == "public":
         # The public twin is made from the map table, where a box is ranges of keys.
