@@ -1,7 +1,7 @@
 import { QueryClient } from "@tanstack/vue-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { refresher } from "@/map/instance";
-import { changed, connected, listen, merge, type News, paced, staleKeys } from "@/map/live";
+import { changed, connected, listen, merge, type News, paced, places, staleKeys } from "@/map/live";
 import type { Refresher } from "@/map/refresh";
 import { boxOf, Ledger, worldOf } from "@/map/stale";
 
@@ -44,6 +44,12 @@ describe("news", () => {
 		]);
 		expect(staleKeys("candidates")).toContain("runs");
 		expect(staleKeys("scenes")).toEqual(["scenes"]);
+	});
+	it("name places by tiles or boxes, and anywhere if they cannot be read", () => {
+		expect(places(["1/1/0"])).toEqual([[0.5, 0, 1, 0.5]]);
+		expect(places([[0, 0, 90, 0]])).toEqual([[0.5, 0.5, 0.75, 0.5]]);
+		expect(places(undefined)).toBeNull();
+		expect(places(["1/1"])).toBeNull();
 	});
 	it("add up, and anywhere swallows places", () => {
 		const news: News = new Map();

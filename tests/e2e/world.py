@@ -51,6 +51,7 @@ def fill(services: Services, folder: Path) -> None:
         _water(session)
         _intakes(session)
         _permits(session)
+        _crowd(session)
         _accounts(session)
         scenes = _scenes(session, folder)
         _candidates(session, folder, scenes)
@@ -134,6 +135,24 @@ def _intakes(session: Session) -> None:
     )
 
 
+CROWD = (114.2, 30.5)
+"""Too many intakes for one tile, in no region of this world: overview cells stand for them."""
+CROWDED = 12_000
+
+
+def _crowd(session: Session) -> None:
+    session.execute(
+        text(
+            "insert into shuitu.intakes (code, name, holder_name, county_code, place, source_type, water_body, purpose, "
+            "permit_state, status, annual_volume_m3, geom) select 'MANY' || g, '第' || g || '口井', '示例户', 420106, '', "
+            "'groundwater', '', 'irrigation', case when g % 4 = 0 then 'unpermitted' else 'linked' end, 'in_use', 1000, "
+            "st_setsrid(st_makepoint(:lon + (g % 110) * 0.004, :lat + g / 110 * 0.004), 4490) "
+            "from generate_series(1, :n) g"
+        ),
+        {"n": CROWDED, "lon": CROWD[0], "lat": CROWD[1]},
+    )
+
+
 def _permits(session: Session) -> None:
     session.execute(
         text(
@@ -162,6 +181,7 @@ def _accounts(session: Session) -> None:
     yangzhou = Jurisdiction.of_region("321000")
     access.add_user(session, "admin", PASSWORD, Role.ADMIN, yangzhou, "管理员")
     access.add_user(session, "yangzhou", PASSWORD, Role.OFFICER, yangzhou, "扬州市水利局")
+    access.add_user(session, "nation", PASSWORD, Role.ADMIN, Jurisdiction.nation(), "水利部")
     access.add_user(session, "analyst", PASSWORD, Role.ANALYST, yangzhou, "影像分析员")
 
 

@@ -19,6 +19,13 @@ function ofRank(found: MapGeoJSONFeature[], zoom: number): MapGeoJSONFeature | u
 	return [...found].sort((a, b) => distance(a) - distance(b))[0];
 }
 
+/** Symbols overlap: the one whose middle is nearest is meant. */
+function nearest(m: MapLibre, at: Point, found: MapGeoJSONFeature[]): MapGeoJSONFeature | undefined {
+	const distance = ({ geometry }: MapGeoJSONFeature) =>
+		geometry.type === "Point" ? m.project(geometry.coordinates as [number, number]).dist(at) : Infinity;
+	return [...found].sort((a, b) => distance(a) - distance(b))[0];
+}
+
 /** The feature under a pixel: points before lines before areas, the upper layer first. `parts` names style layers. */
 export function hit(
 	m: MapLibre,
@@ -38,7 +45,12 @@ export function hit(
 			],
 			{ layers: ids },
 		);
-		const feature = layer.id === "regions" ? ofRank(found, m.getZoom()) : found[0];
+		const feature =
+			layer.kind === "point"
+				? nearest(m, at, found)
+				: layer.id === "regions"
+					? ofRank(found, m.getZoom())
+					: found[0];
 		if (feature) return { layer, feature };
 	}
 	return null;

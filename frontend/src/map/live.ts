@@ -3,9 +3,16 @@
 import type { QueryClient } from "@tanstack/vue-query";
 import { ref } from "vue";
 import { refresher } from "./instance";
-import type { Box } from "./stale";
+import { type Box, boxOf, worldOf } from "./stale";
 
 type Versions = Record<string, number>;
+/** A place as the stream tells it: a tile `z/x/y`, or west, south, east, north in degrees. */
+type Place = string | readonly number[];
+/** What the stream says: versions by layer, and where something changed, if it tells. */
+interface Said {
+	layers: Versions;
+	where?: Record<string, Place[] | null>;
+}
 /** Places that changed, by layer; null: anywhere. */
 export type News = Map<string, Box[] | null>;
 
@@ -33,6 +40,21 @@ export function staleKeys(layer: string): string[] {
 /** Layers whose version differs from what was known. */
 export function changed(known: Versions, now: Versions): string[] {
 	return Object.keys(now).filter((layer) => now[layer] !== known[layer]);
+}
+
+function placeOf(said: Place): Box | null {
+	const parts = typeof said === "string" ? said.split("/").map(Number) : said;
+	const [first = 0, second = 0, third = 0, fourth] = parts;
+	if (!parts.every(Number.isFinite)) return null;
+	if (parts.length === 3) return boxOf({ z: first, x: second, y: third });
+	if (parts.length !== 4 || fourth === undefined) return null;
+	return [...worldOf(first, fourth), ...worldOf(third, second)];
+}
+
+/** Places as boxes; null: anywhere, as where one cannot be read. */
+export function places(said: Place[] | null | undefined): Box[] | null {
+	const boxes = said?.map(placeOf) ?? [null];
+	return boxes.every((box) => box !== null) ? boxes : null;
 }
 
 /** Add news to news: "anywhere" swallows places. */
@@ -78,11 +100,11 @@ export function listen(queries: QueryClient): () => void {
 	const take = (event: MessageEvent<string>): void => {
 		failures = 0;
 		connected.value = true;
-		const now = (JSON.parse(event.data) as { layers: Versions }).layers;
+		const { layers: now, where } = JSON.parse(event.data) as Said;
 		const layers = known ? changed(known, now) : [];
 		known = { ...known, ...now };
 		if (!layers.length) return;
-		for (const layer of layers) merge(news, layer, null);
+		for (const layer of layers) merge(news, layer, places(where?.[layer]));
 		flush();
 	};
 
