@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from app import errors
 from app.logging import get
+from tiles.options import BadOption, TooWide
 
 log = get(__name__)
 
@@ -30,6 +31,8 @@ TABLE: dict[type[Exception], ProblemType] = {
     errors.UnreadableFile: ProblemType("unreadable-file", 400, "文件无法读取 · The file cannot be read"),
     errors.InvalidInput: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
     errors.TooCostly: ProblemType("too-costly", 400, "查询代价过高 · The query costs too much"),
+    BadOption: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
+    TooWide: ProblemType("too-costly", 400, "查询代价过高 · The query costs too much"),
     errors.NotSignedIn: ProblemType("not-signed-in", 401, "请先登录 · Please log in"),
     errors.NotAllowed: ProblemType("not-allowed", 403, "无此权限 · Not allowed"),
     errors.NotFound: ProblemType("not-found", 404, "未找到 · Not found"),

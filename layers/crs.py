@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+import pyproj
+
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 STORAGE_SRID = 4490
@@ -41,6 +43,14 @@ WGS84 = Crs(f"{EPSG}4326", STORAGE_SRID, swapped=True, geographic=True)
 CGCS2000 = Crs(f"{EPSG}4490", STORAGE_SRID, swapped=True, geographic=True)
 """The storage."""
 WEB_MERCATOR = Crs(f"{EPSG}3857", 3857, swapped=False, geographic=False)
+
+
+@cache
+def to_degrees(crs: Crs) -> pyproj.Transformer:
+    """From the x and y of a projected system to longitude and latitude. Made once: that takes PROJ many milliseconds."""
+    # The degrees of WGS 84 stand for those of CGCS2000, also beneath Web Mercator.
+    target = 4326 if crs.srid == WEB_MERCATOR.srid else STORAGE_SRID
+    return pyproj.Transformer.from_crs(crs.srid, target, always_xy=True)
 
 
 @cache

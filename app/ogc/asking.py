@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-import pyproj
 from starlette.datastructures import QueryParams
 
 from app.errors import InvalidInput
@@ -27,7 +26,7 @@ from layers import cql2
 from layers.cql2.columns import GEOMETRY, Bind
 from layers.cql2.sql import Predicate
 from layers.cql2.sql import compile as compiled
-from layers.crs import CRS84, CRS84_URI, Crs, known
+from layers.crs import CRS84, CRS84_URI, Crs, known, to_degrees
 from layers.model import Audience, Field, Layer
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 10_000
@@ -184,9 +183,7 @@ def _box(
         )
     if crs.geographic:
         return around(west, south, east, north), None
-    edges = pyproj.Transformer.from_crs(crs.srid, 4326, always_xy=True).transform_bounds(
-        west, south, east, north
-    )
+    edges = to_degrees(crs).transform_bounds(west, south, east, north)
     if not all(abs(edge) < 1e4 for edge in edges):
         raise refused("bbox", text, "坐标系范围内的数值", "inside the area of its CRS")
     # A little more than all of it: what is inside is decided in the plane.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import pyproj
 from fastapi import Request
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
@@ -37,7 +36,7 @@ from app.ogc.negotiate import GEOJSON, JSON
 from app.ogc.parameters import READERS, only
 from app.registry import service
 from layers import catalog
-from layers.crs import CRS84, STORAGE_SRID, Crs, covering
+from layers.crs import CRS84, Crs, covering, to_degrees
 from layers.model import Field, Layer
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -361,8 +360,7 @@ def _point(geometry: Any, crs: Crs) -> tuple[float, float]:
     if crs.swapped:
         x, y = y, x
     if not crs.geographic:
-        source = 4326 if crs.srid == 3857 else STORAGE_SRID
-        x, y = pyproj.Transformer.from_crs(crs.srid, source, always_xy=True).transform(x, y)
+        x, y = to_degrees(crs).transform(x, y)
     if not (-180 <= x <= 180 and -90 <= y <= 90):
         raise InvalidInput(
             "坐标超出坐标系的范围；请核对坐标轴次序 (coordinates lie outside the CRS: check the order of the axes)",

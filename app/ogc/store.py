@@ -151,11 +151,11 @@ def evaluating(asked: ItemsQuery) -> Iterator[None]:
 
 
 async def enter(
-    connection: psycopg.AsyncConnection[Any], viewer: Viewer, timeout_s: int = STATEMENT_TIMEOUT_S
+    connection: psycopg.AsyncConnection[Any], viewer: Viewer, timeout_s: int | None = None
 ) -> None:
     """Bind this transaction to the viewer's scope, and to a time for each statement."""
     await enter_scope(connection, viewer)
-    await connection.execute(f"set local statement_timeout = '{timeout_s}s'".encode())
+    await connection.execute(f"set local statement_timeout = '{timeout_s or STATEMENT_TIMEOUT_S}s'".encode())
 
 
 async def _rows(

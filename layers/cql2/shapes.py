@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
-import pyproj
 import shapely
 from shapely.geometry import shape as shapely_shape
 from shapely.geometry.base import BaseGeometry
 
 from layers.cql2.errors import InvalidFilter
 from layers.cql2.nodes import Box, Shape
-from layers.crs import STORAGE_SRID, Crs
+from layers.crs import Crs, to_degrees
 
 FAR_M = 1e8
 """No plane coordinate of the Earth is as far from its origin, zone number included."""
@@ -33,7 +31,7 @@ def geometry(literal: Shape | Box, crs: Crs) -> BaseGeometry:
     if crs.swapped and isinstance(literal, Shape):
         found = shapely.transform(found, lambda xy: xy[:, ::-1])
     if not crs.geographic:
-        found = shapely.transform(found, _to_degrees(crs.srid))
+        found = shapely.transform(found, lambda xy: _moved(xy, crs))
         if not _in_world(shapely.get_coordinates(found)):
             raise _outside(literal)
     return found
@@ -104,19 +102,8 @@ def _box(literal: Box, crs: Crs) -> BaseGeometry:
     return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])
 
 
-@cache
-def _transformer(srid: int) -> pyproj.Transformer:
-    # From Web Mercator to the degrees of WGS 84, which stand for those of CGCS2000 (layers.crs).
-    target = 4326 if srid == 3857 else STORAGE_SRID
-    return pyproj.Transformer.from_crs(srid, target, always_xy=True)
-
-
-def _to_degrees(srid: int):  # type: ignore[no-untyped-def]
-    def move(xy: np.ndarray) -> np.ndarray:
-        lon, lat = _transformer(srid).transform(xy[:, 0], xy[:, 1])
-        return np.column_stack([lon, lat])
-
-    return move
+def _moved(xy: Any, crs: Crs) -> Any:
+    return np.column_stack(to_degrees(crs).transform(xy[:, 0], xy[:, 1]))
 
 
 def parts(found: BaseGeometry) -> list[BaseGeometry]:

@@ -76,7 +76,8 @@ def schema(
 def feature_schema(layer: Layer, *, patch: bool) -> dict[str, Any]:
     """JSON Schema of what a client writes: a GeoJSON feature, or the members of a merge patch side by side."""
     properties = {
-        name: _nullable(field_schema(layer.field(name)), name not in layer.required) for name in layer.receivable
+        name: _nullable(field_schema(layer.field(name)), name not in layer.required)
+        for name in layer.receivable
     }
     point = {
         "type": "object",
@@ -86,7 +87,11 @@ def feature_schema(layer: Layer, *, patch: bool) -> dict[str, Any]:
             "coordinates": {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "number"}},
         },
     }
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": layer.title.zh, "type": "object"}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": layer.title.zh,
+        "type": "object",
+    }
     if patch:
         return {**head, "properties": {**properties, "geometry": point}, "additionalProperties": False}
     return {
