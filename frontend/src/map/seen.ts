@@ -4,7 +4,7 @@ import { type GeoJSONFeature, LngLat, type MapGeoJSONFeature, type Map as MapLib
 import type { Layer } from "@/api/pending";
 import { view } from "@/state/view";
 import { countSeen } from "./counts";
-import { inView, picked } from "./instance";
+import { inView, picked, uncover } from "./instance";
 
 function key(layer: Layer, feature: MapGeoJSONFeature): string {
 	if (layer.kind !== "point" || feature.geometry.type !== "Point") return String(feature.id);
@@ -41,6 +41,7 @@ function recover(m: MapLibre): void {
 		.find((feature) => !("cell" in feature.properties));
 	if (!found || JSON.stringify(found.properties) === JSON.stringify(known?.properties)) return;
 	keep(layer, found, known ? new LngLat(known.lon, known.lat) : m.getCenter());
+	if (!known && picked.value && found.geometry.type === "Point") uncover(picked.value.lon, picked.value.lat);
 }
 
 /** Keep a feature for its drawer; `near` is where it was met, for what is no point. */
