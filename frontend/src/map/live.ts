@@ -101,7 +101,9 @@ export function listen(queries: QueryClient): () => void {
 		failures = 0;
 		connected.value = true;
 		const { layers: now, where } = JSON.parse(event.data) as Said;
-		const layers = known ? changed(known, now) : [];
+		// A change names its layers; a greeting names all, and those that moved meanwhile were missed.
+		const missed = known ? changed(known, now) : [];
+		const layers = event.type === "change" ? Object.keys(now) : missed;
 		known = { ...known, ...now };
 		if (!layers.length) return;
 		for (const layer of layers) merge(news, layer, places(where?.[layer]));
