@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter
 
-from app.ogc.legacy import wms, wmts
+from app.ogc.legacy import wfs, wms, wmts
 from app.ogc.links import Addresses, Link
 from app.ogc.part import Part
 from layers.model import Audience
 
-SERVICES = ("wms", "wmts")
+SERVICES = ("wms", "wmts", "wfs")
 
 
 def landing(at: Addresses, audience: Audience) -> Iterable[Link]:
@@ -19,6 +19,6 @@ def landing(at: Addresses, audience: Audience) -> Iterable[Link]:
 
 
 router = APIRouter()
-for one in (wms.router, wmts.router):
+for one in (wms.router, wmts.router, wfs.router):
     router.include_router(one)
 PART = Part("legacy", router, landing=landing)
