@@ -45,20 +45,6 @@ LARGEST = 2**20
 LONGEST_TEXT = 1_000
 TAG = re.compile(r'"([^".]+)(?:\.[^"]*)?"')
 CONTENT_CRS = re.compile(r"<([^<>]+)>")
-FEATURE_MEMBERS = {
-    "type",
-    "id",
-    "geometry",
-    "properties",
-    "links",
-    "bbox",
-    "time",
-    "place",
-    "featureType",
-    "conformsTo",
-    "coordRefSys",
-}
-"""Members of GeoJSON and JSON-FG; of these, geometry and properties are written."""
 
 
 @dataclass(frozen=True)
@@ -295,8 +281,8 @@ def _patch(layer: Layer, body: Mapping[str, Any], crs: Crs) -> Given:
     nested = body.get("properties")
     if nested is not None and not isinstance(nested, dict):
         raise InvalidInput("properties 应为对象 (properties must be an object)", field="properties")
-    own = {name: value for name, value in body.items() if name not in FEATURE_MEMBERS}
-    both = {**own, **(nested or {})}
+    shaped = nested is not None or body.get("type") == "Feature"
+    both = (nested or {}) if shaped else {name: value for name, value in body.items() if name != "geometry"}
     if "id" in both:
         raise InvalidInput("标识不能修改 (the id cannot be changed)", field="id")
     if "geometry" in body and body["geometry"] is None:

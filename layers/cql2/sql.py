@@ -319,7 +319,18 @@ class Compiler:
             for end in (term.ends if term.ends is not None else (term,))
         )
         t1, t2 = (_span(term, days) for term in (left, right))
-        return _truth(temporal.RELATIONS[node.op].format(s1=t1[0], e1=t1[1], s2=t2[0], e2=t2[1]))
+        related = temporal.RELATIONS[node.op].format(s1=t1[0], e1=t1[1], s2=t2[0], e2=t2[1])
+        # An interval of which the database does not know an end is NULL, whichever end is asked about.
+        unsure = [
+            end.sql
+            for term in (left, right)
+            for end in term.ends or ()
+            if end is not None and end.literal is None
+        ]
+        if unsure:
+            missing = " or ".join(f"{sql} is null" for sql in unsure)
+            related = f"case when {missing} then null else {related} end"
+        return _truth(related)
 
     def _sets(self, node: Call) -> Term:
         left, right = self._terms(node, 2)
