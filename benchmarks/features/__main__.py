@@ -1,4 +1,7 @@
-"""Pages of features over HTTP against the very same rows read by plain SQL, on one database, in turns.
+"""Pages of features over HTTP against other servers, and against the very same rows read by plain SQL, in turns.
+
+The other servers (`--peers DIR`) serve a plain table of the same intakes on the same database, with seven fields
+and without row-level security.
 
 The plain SQL reads the same fields of the same rows in the same order, as the same role in the same scope, and
 hands them over undecoded; what is left between the two is making GeoJSON, hashing it, and HTTP.
@@ -28,7 +31,8 @@ from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns, transaction
 from app.demo.nation import load_nation
 from app.settings import Settings
-from benchmarks import Figure, data_folder, tell
+from benchmarks import Figure, data_folder, peers, tell
+from benchmarks.processes import Missing
 from layers import catalog
 from layers.derive.columns import columns, quote, relation
 from layers.model import Audience
@@ -36,6 +40,8 @@ from layers.model import Audience
 T = TypeVar("T")
 LIMIT = 1000
 BOXES = 40
+PEER_BOXES = 12
+DEEP = 5_000_000
 SHAPE = "st_makeenvelope(%s, %s, %s, %s, 4490)"
 BY_BOX = f"geom && {SHAPE} and st_intersects(geom, {SHAPE})"
 SCOPE = "select set_config('app.scope_lo', '0', false), set_config('app.scope_hi', '1000000', false)"
@@ -47,11 +53,15 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, help="a data folder to keep, or one that has the nation's register"
     )
+    parser.add_argument(
+        "--peers", type=Path, nargs="?", const=Path(), help="compare with tipg and pygeoapi; where they stay"
+    )
     parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     given = parser.parse_args()
     with data_folder(given.data) as folder:
         settings = Settings(data_dir=folder, log_level="error")
         cluster = EmbeddedCluster(folder)
+        kept = cluster.is_running
         cluster.start()
         try:
             services = wiring.services(settings)
@@ -67,9 +77,13 @@ def main() -> None:
                 key = access.add_key(session, user.id, "benchmark", 1)[1]
             services.engine.dispose()
             with _serving(folder) as address, httpx.Client(base_url=address, timeout=120) as client:
-                tell("features", list(_measured(client, services.dsns, key, stored)), as_json=given.as_json)
+                figures = list(_measured(client, services.dsns, key, stored))
+                if given.peers is not None:
+                    figures += _against_peers(client, services.dsns, key, given.peers)
+                tell("features", figures, as_json=given.as_json)
         finally:
-            cluster.stop()
+            if not kept:
+                cluster.stop()
 
 
 def _stored(dsns: Dsns) -> int:
@@ -199,6 +213,56 @@ def _pages(
         mine / other,
         note=f"{len(boxes)} boxes, {round(statistics.mean(rows))} rows each of {stored:,}; p95 {np.percentile(ours, 95):.1f} ms",
     )
+
+
+def _against_peers(client: httpx.Client, dsns: Dsns, key: str, folder: Path) -> Iterator[Figure]:
+    """The same boxes and pages asked of each peer and of us by turns; one process each."""
+    table = peers.plain_table(dsns.admin or "")
+    boxes = _boxes(dsns)[:PEER_BOXES]
+    place = peers.folder_of(None if folder == Path() else folder)
+    for name in (peers.TIPG, peers.PYGEOAPI):
+        try:
+            with peers.started(name, table, place, processes=1) as peer, httpx.Client(timeout=120) as theirs:
+                yield from _against(client, key, peer, theirs, boxes)
+        except Missing as error:
+            print(f"{name}: {error}", file=sys.stderr)
+
+
+def _against(
+    client: httpx.Client,
+    key: str,
+    peer: peers.Peer,
+    theirs: httpx.Client,
+    boxes: list[tuple[float, float, float, float]],
+) -> Iterator[Figure]:
+    took: dict[str, list[float]] = {"ours": [], "theirs": []}
+    rows = []
+    for turn in range(2):
+        for box in boxes:
+            edges = ",".join(map(str, box))
+            address = f"/ogc/collections/intakes/items?limit={LIMIT}&bbox={edges}"
+            mine, answer = _clock(client.get, address, headers={"X-API-Key": key})
+            other, found = _clock(theirs.get, peer.items_url(limit=LIMIT, bbox=edges))
+            counts = [len(one.raise_for_status().json()["features"]) for one in (answer, found)]
+            if counts[0] != counts[1]:
+                raise SystemExit(f"{counts[0]} features here, {counts[1]} from {peer.name}: {edges}")
+            if turn:
+                took["ours"].append(mine)
+                took["theirs"].append(other)
+                rows.append(counts[0])
+    mine, other = (statistics.median(times) for times in took.values())
+    yield Figure(
+        f"items?limit={LIMIT}&bbox, p50, officer, security on",
+        mine,
+        "ms",
+        f"{peer.name} {peer.version}",
+        other,
+        other / mine,
+        10,
+        note=f"{len(boxes)} boxes, {round(statistics.mean(rows))} rows each; ratio = theirs / ours",
+    )
+    deep, first = (_clock(theirs.get, peer.items_url(limit=LIMIT, offset=offset))[0] for offset in (DEEP, 0))
+    yield Figure(f"{peer.name}: page at offset {DEEP:,}", deep, "ms", "its first page", first, deep / first)
 
 
 def _deep(
