@@ -13,10 +13,8 @@ AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 PLACES = (
     ("/?region=321084&open=region", "aside.side table"),
     ("/?at=10/32.75/119.5&sel=intakes:3&f=intakes.permit_state.linked", "aside.side .facts"),
-    ("/?sel=permits:1", "aside.side .facts"),
     ("/candidates?sel=candidates:2", "aside.side .patch"),
     ("/import", "section.desk form"),
-    ("/?open=account", "aside.side .facts"),
 )
 
 

@@ -57,6 +57,8 @@ def test_change_is_drawn_and_told_without_reload(visit: Callable[..., Visit]) ->
     drawer = one.page.locator("aside.side")
     expect(drawer).to_contain_text("在用")
     one.look("() => { window.__same = true }")
+    asked: list[str] = []
+    one.page.on("request", lambda request: asked.append(request.url))
     edit(one, intake, status="sealed")
     begun = time.monotonic()
     one.until(drawn_as(intake, "status", "sealed"), "the changed intake, drawn anew")
@@ -64,6 +66,8 @@ def test_change_is_drawn_and_told_without_reload(visit: Callable[..., Visit]) ->
     expect(drawer).to_contain_text("有更新，已读入")
     expect(drawer).to_contain_text("封存")
     assert one.look("() => window.__same")
+    # A place that lies on an edge concerns its neighbours too; the rest of the view is left alone.
+    assert 1 <= len({url for url in asked if "/tiles/intakes/" in url}) <= 4
     edit(one, intake, status="in_use")
 
 
