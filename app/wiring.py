@@ -21,6 +21,7 @@ import app.imports.routes
 import app.maps.routes
 import app.ogc.features
 import app.ogc.legacy.part
+import app.ogc.processes.part
 import app.ogc.stac.part
 import app.ogc.styles.part
 import app.ogc.tilesets.part
@@ -52,6 +53,7 @@ OGC = (
     app.ogc.tilesets.part.PART,
     app.ogc.styles.part.PART,
     app.ogc.stac.part.PART,
+    app.ogc.processes.part.PART,
     app.ogc.legacy.part.PART,
 )
 """The OGC APIs that are served below /ogc; each stands for itself in the shared documents."""

@@ -11,6 +11,7 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.errors import ShuituError
 from app.imports import service as imports
+from app.ogc.processes import jobs as processes
 from app.screening import service as screening
 from app.settings import Settings
 
@@ -47,6 +48,15 @@ def tasks(services: Services) -> procrastinate.Blueprint:
             screening.run(services, run_id, actor)
         except ShuituError as error:
             log.info("run ended", run_id=run_id, problem=str(error))
+
+    @blueprint.task(name=processes.TASK, queue=jobs.QUEUE)
+    def run_process(job_id: str) -> None:
+        processes.work(services, UUID(job_id))
+
+    @blueprint.periodic(cron="17 3 * * *")
+    @blueprint.task(name="expire_results", queue=jobs.QUEUE, queueing_lock="expire_results")
+    def expire_results(timestamp: int) -> None:
+        processes.expire(services)
 
     return blueprint
 

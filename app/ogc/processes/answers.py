@@ -1,0 +1,171 @@
+"""How processes and jobs answer: statuses, types of problems and forms of results that the standard names."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from app.actor import Permission
+from app.db.engine import transaction
+from app.errors import NotAllowed, NotFound, NotSignedIn
+from app.ogc import parameters
+from app.ogc.answering import CORS, Asked, refusal, understood
+from app.ogc.links import Link, as_header
+from app.ogc.negotiate import DOCUMENT, HTML, JSON, chosen
+from app.ogc.pages import Crumb, Row, Section, page
+from app.ogc.processes import documents
+from app.ogc.processes.process import Json
+
+T = TypeVar("T")
+EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
+DEFAULT_LIMIT, MAX_LIMIT = 10, 10_000
+
+
+class Told(Exception):
+    """A failure that the standard names by a type of its own."""
+
+    def __init__(self, kind: str, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.kind, self.status = kind, status
+
+
+def _failed(error: Exception, request: Request) -> Response:
+    if not isinstance(error, Told):
+        return refusal(error, request)
+    body = {
+        "type": f"{EXCEPTIONS}/{error.kind}" if error.kind else "/problems/job-failed",
+        "title": error.kind.replace("-", " ") or "任务失败 · The job failed",
+        "status": error.status,
+        "detail": str(error),
+        "instance": request.url.path,
+    }
+    return Response(orjson.dumps(body), error.status, {**CORS, "Content-Type": "application/problem+json"})
+
+
+async def in_scope(asked: Asked, work: Callable[[Session], T]) -> T:
+    """The work in a transaction in the caller's scope. Raises NotSignedIn for the public."""
+    if not asked.actor.may(Permission.READ):
+        raise NotSignedIn("任务需要登录 (log in to run processes and see jobs)")
+
+    def run() -> T:
+        with transaction(asked.services.engine, asked.actor) as session:
+            return work(session)
+
+    return await run_in_threadpool(run)
+
+
+def limits(found: Mapping[str, str]) -> tuple[int, int]:
+    """`limit` and `offset`; more than the maximum is cut. Raises InvalidInput."""
+    numbers = []
+    for name, least, default in (("limit", 1, DEFAULT_LIMIT), ("offset", 0, 0)):
+        text = found.get(name, str(default))
+        if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < least:
+            raise parameters.refused(name, text, f"不小于{least}的整数", f"a whole number from {least}")
+        numbers.append(int(text))
+    return min(numbers[0], MAX_LIMIT), numbers[1]
+
+
+def special(
+    router: APIRouter, path: str, methods: tuple[str, ...]
+) -> Callable[[Callable[[Asked], Any]], Callable[[Asked], Any]]:
+    """As `resource`, for answers with statuses, types of problems or methods of their own."""
+
+    def register(make: Callable[[Asked], Any]) -> Callable[[Asked], Any]:
+        async def endpoint(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                allowed = ", ".join((*methods, "OPTIONS"))
+                headers = {**CORS, "Allow": allowed, "Access-Control-Allow-Methods": allowed}
+                return Response(status_code=200, headers={**headers, "Access-Control-Allow-Headers": "*"})
+            try:
+                _not_foreign(request)
+                made: Response = await make(await understood(request, JSON))
+                return made
+            except Exception as error:
+                return _failed(error, request)
+
+        router.add_route(f"/ogc{path}", endpoint, methods=[*methods, "OPTIONS"], include_in_schema=False)
+        return make
+
+    return register
+
+
+def _not_foreign(request: Request) -> None:
+    """Refuses what another site sends with a browser's cookie, as the product's own API does."""
+    foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    keyed = request.headers.get("x-api-key") or request.headers.get("authorization")
+    if foreign and request.method not in ("GET", "HEAD") and not keyed:
+        raise NotAllowed("拒绝来自其他网站的写操作 (a write that another site sent is refused)")
+
+
+def json_answer(
+    asked: Asked, made: Json, links: list[Link], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    body = orjson.dumps(made)
+    found = {
+        **CORS,
+        "Cache-Control": "private, no-store",
+        "Content-Type": JSON,
+        "Content-Length": str(len(body)),
+        **({"Link": as_header(links)} if links else {}),
+        **(headers or {}),
+    }
+    return Response(b"" if asked.request.method == "HEAD" else body, status, found)
+
+
+def wants_html(asked: Asked) -> bool:
+    query = asked.request.query_params
+    return chosen(DOCUMENT, query.get("f"), asked.request.headers.get("accept")) == HTML
+
+
+def html_page(asked: Asked, heading: str, rows: list[Row], links: list[Link], above: str) -> Response:
+    crumbs = [Crumb("任务 · Jobs" if above == "jobs" else "处理 · Processes", asked.at.to(above, f="html"))]
+    body = page(asked.at, heading, links, [Section("", rows)], crumbs=crumbs)
+    headers = {**CORS, "Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-store"}
+    return Response(b"" if asked.request.method == "HEAD" else body, 200, headers)
+
+
+def results_of(asked: Asked, record: Json, wanted: Mapping[str, str], links: list[Link]) -> Response:
+    """What a job made, in the form that was asked for (18-062r2, 7.11.4 and 7.13)."""
+    require_successful(record)
+    names = [name for name in wanted if name in record["results"]]
+    if record["request"]["response"] == "document" or len(names) != 1:
+        return json_answer(asked, documents.results(asked.at, record, names), links)
+    name = names[0]
+    if wanted[name] == "reference":
+        one = record["results"][name]
+        link = Link(asked.at.to("jobs", str(record["id"]), "results", name), name, one["media"])
+        return Response(status_code=204, headers={**CORS, "Link": as_header([*links, link])})
+    return output_of(asked, record, name, links)
+
+
+def require_successful(record: Json) -> None:
+    if record["status"] == "failed":
+        problem = record["problem"]
+        raise Told("", max(400, int(problem["status"])), problem["detail"])
+    if record["status"] == "dismissed":
+        raise Told("no-such-job", 404, "任务已撤销，没有结果 (the job was dismissed: there are no results)")
+    if record["status"] != "successful":
+        raise Told(
+            "result-not-ready", 404, f"结果尚未就绪 (results are not ready: the job is {record['status']})"
+        )
+
+
+def output_of(asked: Asked, record: Json, name: str, links: list[Link]) -> Response:
+    """An output itself: its value, or its file, whole or by range."""
+    one = record["results"][name]
+    headers = {**CORS, "Cache-Control": "private, no-cache", **({"Link": as_header(links)} if links else {})}
+    if "value" in one:
+        return json_answer(asked, one["value"], links)
+    path = asked.services.settings.data_dir / one["file"]
+    if not path.is_file():
+        raise NotFound("结果文件已不在 (the file of the result is gone)")
+    if one["media"].startswith("text/html"):
+        headers["Content-Security-Policy"] = (
+            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
+        )
+    return FileResponse(path, media_type=one["media"], filename=path.name, headers=headers)

@@ -1,0 +1,208 @@
+"""OGC API – Processes below /ogc: what can be done, and doing it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import InvalidInput, NotAllowed, NotSignedIn
+from app.ogc import parameters
+from app.ogc.answering import Answer, Asked, document, resource
+from app.ogc.asking import ItemsQuery
+from app.ogc.links import Link
+from app.ogc.negotiate import DOCUMENT, JSON
+from app.ogc.pages import Row, Section, page
+from app.ogc.processes import documents, jobs
+from app.ogc.processes.answers import (
+    Told,
+    html_page,
+    in_scope,
+    json_answer,
+    limits,
+    results_of,
+    special,
+    wants_html,
+)
+from app.ogc.processes.process import Json, Process, checked
+from app.ogc.processes.registry import PROCESSES
+from layers import catalog
+
+router = APIRouter()
+MOST_BYTES = 2 * 2**20
+SYNC_MOST = 20_000
+"""Features that are exported while the client waits; more become a job."""
+ITEM = re.compile(r"collections/([a-z_]{1,60})/items/(\d{1,18})")
+
+
+# ── processes ───────────────────────────────────────────────────────────────────────────────────
+
+
+@resource(router, "/processes", DOCUMENT)
+async def processes(asked: Asked) -> Answer:
+    found = parameters.only(asked.request.query_params, ("limit", "offset"))
+    limit, skip = limits(found)
+    every = list(PROCESSES.values())
+    shown = every[skip : skip + limit]
+    following = skip + limit if skip + limit < len(every) else None
+    kept = {"limit": limit} if "limit" in found else {}
+    made, links = documents.processes(asked.at, asked.media, shown, kept, following)
+    if not asked.html:
+        return document(made, links)
+    rows = [
+        Row(one["title"], one["description"], asked.at.to("processes", one["id"], f="html"))
+        for one in made["processes"]
+    ]
+    return Answer(page(asked.at, "处理 · Processes", links, [Section("", rows)]), links)
+
+
+def _process(request: Request) -> Process:
+    name = request.path_params["process"]
+    found = PROCESSES.get(name)
+    if found is None:
+        known = ", ".join(PROCESSES)
+        raise Told("no-such-process", 404, f"没有处理 {name[:60]!r} (no such process; there are {known})")
+    return found
+
+
+@special(router, "/processes/{process}", ("GET", "HEAD"))
+async def process(asked: Asked) -> Response:
+    parameters.only(asked.request.query_params, ())
+    html = wants_html(asked)
+    made, links = documents.process(asked.at, "text/html" if html else JSON, _process(asked.request))
+    if not html:
+        return json_answer(asked, made, links)
+    rows = [
+        Row(
+            f"{kind} {name}",
+            f"{one['title']} · {one['schema'].get('type', '')} {' '.join(map(str, one['schema'].get('enum', ())))}",
+        )
+        for kind, group in (("输入 · Input", made["inputs"]), ("输出 · Output", made["outputs"]))
+        for name, one in group.items()
+    ]
+    return html_page(asked, made["title"], [Row("", made["description"]), *rows], links, "processes")
+
+
+# ── execution ───────────────────────────────────────────────────────────────────────────────────
+
+
+@special(router, "/processes/{process}/execution", ("POST",))
+async def execute(asked: Asked) -> Response:
+    parameters.only(asked.request.query_params, ())
+    one = _process(asked.request)
+    if not asked.actor.may(one.needs):
+        if asked.actor.user_id is None:
+            raise NotSignedIn("执行处理需要登录 (log in to run a process)")
+        raise NotAllowed(
+            f"角色“{asked.actor.role}”无权执行 {one.id} (your role may not run this)",
+            permission=str(one.needs),
+        )
+    body = await _body(asked.request)
+    request: Json = {
+        "inputs": await checked(one, body.get("inputs", {}), lambda href: _resolved(asked, href)),
+        "outputs": _outputs(one, body.get("outputs")),
+        "response": _response(body),
+    }
+    if _synchronous(one, asked.request.headers.get("prefer", "")) and await _quick(
+        asked, one, request["inputs"]
+    ):
+        return await _now(asked, one, request)
+    job = await in_scope(
+        asked, lambda session: jobs.put(asked.services, session, asked.actor, one.id, request, queue=True)
+    )
+    record = await in_scope(asked, lambda session: jobs.find(session, job))
+    made, links = documents.status(asked.at, JSON, record)
+    headers = {"Location": asked.at.to("jobs", str(job)), "Preference-Applied": "respond-async"}
+    return json_answer(asked, made, links, 201, headers)
+
+
+def _synchronous(one: Process, prefer: str) -> bool:
+    """Without a preference the client waits, if the process allows that (req/core/process-execute-default-execution-mode)."""
+    asynchronous = any(part.split(";")[0].strip().lower() == "respond-async" for part in prefer.split(","))
+    return "sync-execute" in one.modes and not (asynchronous and "async-execute" in one.modes)
+
+
+async def _quick(asked: Asked, one: Process, inputs: Mapping[str, Any]) -> bool:
+    """Is it little enough to wait for? What is not becomes a job all the same, and the answer says so."""
+    if one.id != "export":
+        return True
+    layer = catalog.load()[inputs["layer"]]
+    if inputs.get("format") == "pmtiles" or layer.relation_for(asked.viewer.audience) is None:
+        return False
+    found = await asked.store.page(layer, asked.viewer, ItemsQuery(limit=1))
+    return found.matched is not None and found.matched <= SYNC_MOST
+
+
+async def _now(asked: Asked, one: Process, request: Json) -> Response:
+    job = await in_scope(
+        asked, lambda session: jobs.put(asked.services, session, asked.actor, one.id, request, queue=False)
+    )
+    await run_in_threadpool(jobs.work, asked.services, job)
+    record = await in_scope(asked, lambda session: jobs.find(session, job))
+    monitor = Link(asked.at.to("jobs", str(job)), "monitor", JSON)
+    return results_of(asked, record, request["outputs"], [monitor])
+
+
+async def _body(request: Request) -> Json:
+    size, parts = 0, []
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise InvalidInput("请求过大 (the request is too large)", field="body")
+        parts.append(part)
+    try:
+        found = orjson.loads(b"".join(parts))
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidInput("请求体应为 JSON 对象 (the body is a JSON object)", field="body")
+    return found
+
+
+def _outputs(one: Process, given: Any) -> dict[str, str]:
+    """Outputs asked for, each with its transmission; all of them without any (req/core/process-execute-default-outputs)."""
+    if given is None:
+        return dict.fromkeys(one.outputs, "value")
+    if not isinstance(given, dict):
+        raise InvalidInput("outputs 应为对象 (outputs is an object)", field="outputs")
+    found = {}
+    for name, asked in given.items():
+        mode = asked.get("transmissionMode", "value") if isinstance(asked, dict) else None
+        if name not in one.outputs or mode not in ("value", "reference"):
+            raise InvalidInput(
+                f"输出 {name[:60]!r} 有误 (wrong output; there are {', '.join(one.outputs)}, as value or reference)",
+                field=f"outputs.{name[:60]}",
+            )
+        found[name] = mode
+    return found
+
+
+def _response(body: Json) -> str:
+    response = body.get("response", "raw")
+    if response not in ("raw", "document"):
+        raise InvalidInput("response 应为 raw 或 document (response is raw or document)", field="response")
+    return str(response)
+
+
+async def _resolved(asked: Asked, href: str) -> Any:
+    """A feature of ours. Nothing else is fetched: a server that follows any address is a door into its network."""
+    plain = href.partition("?")[0].removeprefix(asked.at.plain()).lstrip("/")
+    match = ITEM.fullmatch(plain) if href.startswith(asked.at.plain()) else None
+    layer = catalog.load().get(match[1]) if match else None
+    if match is None or layer is None or layer.relation_for(asked.viewer.audience) is None:
+        raise InvalidInput(
+            f"只能引用本服务的要素，如 {asked.at.plain('collections', 'regions', 'items', '7')} "
+            "(references may lead to features of this service only)",
+            field="href",
+            value=href[:100],
+        )
+    found = await asked.store.feature(layer, asked.viewer, int(match[2]), ItemsQuery())
+    if found is None:
+        raise InvalidInput(
+            "所引用的要素不存在 (the feature referred to is not there)", field="href", value=href[:100]
+        )
+    return orjson.loads(found[0])
