@@ -3,13 +3,17 @@
 import gzip
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mapbox_vector_tile
+import pyogrio
 import pytest
 from fastapi.testclient import TestClient
 
+from app.db.engine import Dsns
 from layers import catalog
+from tests import served
 from tests.served import Accounts, place_of
 from tiles.matrices import MATRIX_SETS
 
@@ -347,7 +351,7 @@ def test_oas30_completeness_every_tile_resource_is_defined(get: Get) -> None:
             assert f"{root}/tiles{end}" in paths
     named = {ref["$ref"].rpartition("/")[2] for ref in paths["/tiles/{tileMatrixSetId}"]["get"]["parameters"]}
     assert {"tileMatrixSetId", "collections"} <= named
-    for kind, name in re.findall(r"#/components/(\w+)/([\w]+)", str(definition)):
+    for kind, name in re.findall(r"#/components/(\w+)/([\w-]+)", str(definition)):
         assert name in definition["components"][kind]
 
 
@@ -443,3 +447,19 @@ def test_a_tile_of_many_layers_is_one_gzip_body(client: TestClient, keys: Accoun
     with client.stream("GET", address, headers=headers) as answer:
         raw = b"".join(answer.iter_raw())
     assert mapbox_vector_tile.decode(gzip.decompress(raw))
+
+
+# ── a real client ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_gdal_opens_a_tileset_and_reads_its_features(
+    register: tuple[Dsns, Accounts], keys: Accounts, tmp_path: Path
+) -> None:
+    with served.process(register[0], tmp_path) as (_, address):
+        source = f"OGCAPI:{address}/ogc/collections/regions?api_key={keys.nation}"
+        frame = pyogrio.read_dataframe(
+            source, layer="Zoom level 6", API="TILES", bbox=(119.6, 32.2, 119.7, 32.3)
+        )
+        assert {"江苏省", "扬州市", "高邮市"} <= set(frame["name"])
+        county = frame.set_index("name").loc[["高邮市"]].to_crs("OGC:CRS84")
+        assert county.total_bounds[0] == pytest.approx(119.5, abs=0.01)
