@@ -239,6 +239,17 @@ def test_core_execute_async_is_created_worked_and_fetched(
     assert web.get(f"{answer.headers['location']}/results/nothing").status_code == 404
 
 
+def test_export_to_pmtiles_is_a_job(web: TestClient, worked: Callable[[], None]) -> None:
+    answer = start(web, {"inputs": {"layer": "intakes", "format": "pmtiles"}})
+    assert answer.status_code == 201  # though nobody asked for it: it takes too long to wait for
+    worked()
+    status = web.get(answer.headers["location"]).json()
+    assert status["status"] == "successful", status["message"]
+    results = web.get(f"{answer.headers['location']}/results")
+    assert results.headers["content-type"] == "application/vnd.pmtiles"
+    assert results.content[:7] == b"PMTiles"
+
+
 def test_core_a_failed_job_says_why_with_the_status_of_the_reason(
     web: TestClient, worked: Callable[[], None]
 ) -> None:
