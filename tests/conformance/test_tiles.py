@@ -449,6 +449,18 @@ def test_a_tile_of_many_layers_is_one_gzip_body(client: TestClient, keys: Accoun
     assert mapbox_vector_tile.decode(gzip.decompress(raw))
 
 
+def test_tiles_of_a_layer_are_filtered_and_carry_the_fields_asked_for(
+    client: TestClient, keys: Accounts, status: Status
+) -> None:
+    address = f"/collections/intakes/tiles/WebMercatorQuad/{over('WebMercatorQuad', 10, *place_of(7)[1:])}"
+    answer = tile(client, keys, f"{address}?filter=source_type='groundwater'&fields=source_type")
+    found = mapbox_vector_tile.decode(answer.content)["intakes"]["features"]
+    assert {one["properties"]["source_type"] for one in found} == {"groundwater"}
+    assert all(set(one["properties"]) <= {"source_type", "n"} for one in found)
+    for bad in ("filter=(((", "filter=nothing=1", "fields=nothing", "filter=a=1&filter-lang=x"):
+        assert status(f"{address}?{bad}") == 400
+
+
 # ── a real client ───────────────────────────────────────────────────────────────────────────────
 
 

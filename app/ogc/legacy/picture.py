@@ -17,6 +17,7 @@ from app.ogc.legacy.views import EDGE, TooWide, View
 from layers.derive.style import THEMES, layers_of
 from layers.model import Audience, Layer
 from tiles.options import DEFAULT, TileOptions
+from tiles.options import TooWide as Unanswerable
 from tiles.server import TileServer
 
 SYMBOL_PX = 36
@@ -53,7 +54,10 @@ async def _loaded(asked: Asked, shown: Shown, view: View) -> Loaded:
             "InvalidParameterValue", "范围过大或图像形状过于极端 (too wide a box for this picture)", "BBOX"
         ) from None
     for address, turns in addresses:
-        body = await server.body(layer, asked.viewer, address, shown.options)
+        try:
+            body = await server.body(layer, asked.viewer, address, shown.options)
+        except Unanswerable as error:
+            raise Refused("InvalidDimensionValue", str(error), "TIME") from None
         tile = decoded(body.plain, layer.id, address.z, address.x, address.y)
         if tile is not None:
             found.append((tile, turns))

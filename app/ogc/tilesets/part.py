@@ -128,7 +128,7 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
                 f"{label}：瓦片 · a tile",
                 layer.id,
                 "Tile",
-                (*PLACE, "datetime", "subset", "fTile"),
+                (*PLACE, "datetime", "subset", "tileFields", "filter", "filter-lang", "fTile"),
             ),
         }
     return found
@@ -170,6 +170,11 @@ PARAMETERS: Json = {
     ),
     "subset": _in_query(
         "subset", '时间子集 datetime("起":"止") · Time as datetime("start":"end")', {"type": "string"}
+    ),
+    "tileFields": _in_query(
+        "fields",
+        "瓦片所带的字段 · Properties that the tile carries",
+        {"type": "array", "items": {"type": "string"}},
     ),
     "fTile": _in_query("f", "格式 · Format", {"type": "string", "enum": ["mvt"], "default": "mvt"}),
     "fTileSet": _in_query("f", "格式 · Format", {"type": "string", "enum": ["json", "html", "tilejson"]}),

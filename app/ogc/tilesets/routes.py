@@ -1,7 +1,8 @@
 """OGC API – Tiles: matrix sets, tilesets of the dataset and of each collection, and their tiles."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -18,13 +19,14 @@ from app.ogc.negotiate import DOCUMENT, accepted
 from app.ogc.tilesets import documents, pages
 from app.ogc.tilesets.documents import TILEJSON, Root
 from app.ogc.tilesets.tileset import Tileset, grid_named, joined
-from app.ogc.tilesets.times import interval
+from app.ogc.tilesets.times import Interval, interval
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC, Address, BadAddress, Viewer
+from tiles.ask import options_of
 from tiles.cache import Body
 from tiles.matrices import MATRIX_SETS
-from tiles.options import TileOptions
+from tiles.options import BadOption, TileOptions, TooWide
 from tiles.server import TileServer, etag_matches
 
 router = APIRouter()
@@ -116,6 +118,7 @@ def _chosen(asked: Asked, given: str | None) -> tuple[Layer, ...]:
     return tuple(found)
 
 
+ONE_LAYER = ("datetime", "subset", "fields", "filter", "filter-lang")
 TILE = "/ogc/tiles/{tms}/{z}/{row}/{column}"
 TILE_OF = "/ogc/collections/{layer}/tiles/{tms}/{z}/{row}/{column}"
 
@@ -149,7 +152,7 @@ def _negotiate(request: Request) -> None:
 
 async def _tile(asked: Asked) -> Response:
     path, one_layer = asked.request.path_params, "layer" in asked.request.path_params
-    allowed = ("datetime", "subset") if one_layer else ("collections", "datetime", "subset")
+    allowed = ONE_LAYER if one_layer else ("collections", "datetime", "subset")
     given = parameters.only(asked.request.query_params, allowed)
     layers = (asked.layer(),) if one_layer else _chosen(asked, given.get("collections"))
     address = _address(path)
@@ -157,13 +160,20 @@ async def _tile(asked: Asked) -> Response:
     Tileset(layers, address.matrix_set, joined(boxes)).check(address)
     when = interval(given)
     server: TileServer = asked.services.parts["tiles"]
-    bodies = [
-        await server.body(
-            layer, asked.viewer, address, TileOptions(datetime=when if layer.source.datetime else None)
-        )
-        for layer in layers
-    ]
+    try:
+        bodies = [
+            await server.body(layer, asked.viewer, address, _options(asked, layer, given, when))
+            for layer in layers
+        ]
+    except (BadOption, TooWide) as error:
+        raise InvalidInput(str(error), field="filter") from None
     return _sent(asked.request, asked.viewer, _one(bodies))
+
+
+def _options(asked: Asked, layer: Layer, given: Mapping[str, str], when: Interval | None) -> TileOptions:
+    """Fields and filter as of the fast tiles, and the interval where the layer has a time. Raises BadOption."""
+    options = options_of(layer, asked.viewer.audience, given)
+    return replace(options, datetime=when) if when and layer.source.datetime else options
 
 
 def _address(path: Any) -> Address:
