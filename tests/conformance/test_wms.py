@@ -181,6 +181,16 @@ def test_map_polygons_lines_and_several_layers_are_drawn_in_order(wms: Map) -> N
     assert filled[150, 75, 3] > 100
 
 
+def test_map_edges_of_tiles_are_no_boundaries(wms: Map) -> None:
+    # 119.53125° is the edge of a tile at this scale, inside of 高邮市.
+    view = {**VIEW, "LAYERS": "regions", "BBOX": "119.02,32.02,120.02,33.02", "WIDTH": 500, "HEIGHT": 500}
+    image = pixels(wms("GetMap", **view, TRANSPARENT="TRUE"))[..., 3].astype(int)
+    across = image[240:260].max(axis=0)
+    boundaries = np.flatnonzero(across > 60) / 500 + 119.02
+    assert len(boundaries)
+    assert all(abs(lon - 119.5) < 0.01 or abs(lon - 120) < 0.01 for lon in boundaries), boundaries
+
+
 def test_map_ground_colour_and_other_formats(wms: Map) -> None:
     away = {**VIEW, "BBOX": "10,10,11,11"}
     assert tuple(pixels(wms("GetMap", **away))[0, 0]) == (255, 255, 255, 255)

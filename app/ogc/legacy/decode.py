@@ -49,7 +49,8 @@ def decoded(body: bytes, layer: str, z: int, x: int, y: int) -> Tile | None:
     """The tile's layer of this name; None where the tile holds nothing of it."""
     if not body:
         return None
-    meta, ids, shapes, values = pyogrio.raw.read(body, layer=layer, return_fids=True)
+    # GDAL would cut polygons at the edge of the tile, and the cut would be drawn as a boundary.
+    meta, ids, shapes, values = pyogrio.raw.read(body, layer=layer, return_fids=True, CLIP="NO")
     if not len(shapes):
         return None
     columns = {
