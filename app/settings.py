@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         le=20,
         description="low bits hidden from public positions; 12 is a grid of 76 m at the equator, 64 m at 33°N",
     )
+    tile_cache_mb: int = Field(
+        2048, ge=0, description="space for tiles kept in cache_dir, shared by the processes; 0 keeps none"
+    )
     tianditu_key: str | None = Field(None, description="your 天地图 browser key; adds its base maps")
     map_review_number: str | None = Field(None, description="审图号 shown on the map")
     public_url: str | None = Field(

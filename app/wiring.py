@@ -45,8 +45,10 @@ from app.registry import intake_import, permit_import
 from app.settings import Settings
 from tiles.address import Viewer
 from tiles.archives.store import store_at
-from tiles.cache import Versions
+from tiles.disk import Files
+from tiles.keeper import Keeper
 from tiles.server import NotSignedInError, TileServer
+from tiles.versions import Versions
 
 OGC = (
     app.ogc.features.PART,
@@ -108,14 +110,16 @@ class Parts:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        await self.tiles.pool.open()
-        await self.tiles.versions.start()
+        keeper = self.tiles.keeper
+        await keeper.pool.open()
+        await keeper.versions.start()
+        await keeper.start()
         try:
-            with told_of_signals(self.tiles.versions.stop):
+            with told_of_signals(keeper.versions.stop):
                 yield
         finally:
-            await self.tiles.versions.stop()
-            await self.tiles.pool.close()
+            await keeper.versions.stop()
+            await keeper.pool.close()
             self.services.engine.dispose()
 
 
@@ -136,13 +140,19 @@ def build(settings: Settings) -> Parts:
             raise NotSignedInError(str(error)) from None
 
     made.parts["map_pool"] = pool
-    tiles = TileServer(
+    keeper = Keeper(
         pool,
         Versions(pool, made.dsns.map),
+        settings.public_accuracy_bits,
+        Files(settings.cache_dir / "tiles", settings.tile_cache_mb * 2**20)
+        if settings.tile_cache_mb
+        else None,
+    )
+    tiles = TileServer(
+        keeper,
         identify,
         lambda request: base_url(request, settings),
         store_at(settings.archives_url, settings.archives_dir),
-        settings.public_accuracy_bits,
     )
     made.parts["versions"] = tiles.versions
     made.parts["tiles"] = tiles

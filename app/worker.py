@@ -11,12 +11,14 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.errors import ShuituError
 from app.imports import service as imports
+from app.maps.upkeep import Upkeep
 from app.ogc.processes import jobs as processes
 from app.screening import service as screening
 from app.settings import Settings
 
 log = logging.get(__name__)
 STALLED_AFTER_S = 120
+UPKEEP_EVERY_S = 5
 
 
 def tasks(services: Services) -> procrastinate.Blueprint:
@@ -61,13 +63,29 @@ def tasks(services: Services) -> procrastinate.Blueprint:
     return blueprint
 
 
+async def _standing(upkeep: Upkeep) -> None:
+    """Beside the queue, where a long job would hold it up: changes on the map wait for no import."""
+    while True:
+        try:
+            await asyncio.to_thread(upkeep.run)
+        except (
+            Exception
+        ) as error:  # the database went away, or a round met a deadlock: the next one will do it
+            log.warning("upkeep of the map failed", error=str(error))
+        await asyncio.sleep(UPKEEP_EVERY_S)
+
+
 async def run(settings: Settings) -> None:
     """Work until told to stop."""
     services = wiring.services(settings)
     app = jobs.connect(services.dsns.service)
     app.add_tasks_from(tasks(services), namespace="")
-    async with app.open_async():
-        await app.run_worker_async(queues=[jobs.QUEUE], concurrency=1, install_signal_handlers=True)
+    upkeep = asyncio.create_task(_standing(Upkeep(services)))
+    try:
+        async with app.open_async():
+            await app.run_worker_async(queues=[jobs.QUEUE], concurrency=1, install_signal_handlers=True)
+    finally:
+        upkeep.cancel()
 
 
 def main() -> None:

@@ -1,23 +1,20 @@
-"""Encoded tiles in memory, and the versions that make them stale.
+"""Encoded tiles in memory: what changed is taken out, so whatever is there is fresh."""
 
-A version is the number of changes to a layer that this process has seen committed. It is read from
-the change log; a notification only wakes the reading.
-"""
-
-import asyncio
-import contextlib
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-import psycopg
+from tiles.address import Address
+from tiles.grid import Grid, grid
+from tiles.keys import BITS
+from tiles.versions import Touch
 
-from tiles.address import PUBLIC
-from tiles.postgis import Pool, enter_scope
-
-POLL_S = 5.0
-"""How long a lost notification can go unnoticed."""
+Variant = Hashable
+"""For whom, and with which options."""
+SPREAD = 12
+"""Low bits that may be hidden from the public: a point may be drawn anywhere in so wide a cell."""
+MANY = 200
+"""More changes than this at once empty what would have to be looked through: that costs more than making tiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,101 +25,122 @@ class Body:
     zipped: bytes
     etag: str
 
+    @property
+    def size(self) -> int:
+        return len(self.plain) + len(self.zipped) + 400
 
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tile of a layer, whoever sees it."""
+
+    layer: str
+    address: Address
+
+
+@dataclass
 class Lru:
-    """The least recently used bodies make room when the bytes exceed the limit."""
+    """The least recently used bodies make room when the bytes exceed the limit.
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit, self._size = limit_bytes, 0
-        self._bodies: OrderedDict[Hashable, Body] = OrderedDict()
+    A tile that is being made while something in it changes must not be kept: `begin` before it is read from
+    the database, and `put` with what that gave.
+    """
 
-    def get(self, key: Hashable) -> Body | None:
-        body = self._bodies.get(key)
+    limit_bytes: int
+    margins: dict[str, float] = field(default_factory=dict)
+    """Of layers whose tiles hold something beyond their edges: how much, as a share of a tile."""
+    _bodies: OrderedDict[tuple[Place, Variant], Body] = field(default_factory=OrderedDict)
+    _places: dict[Place, set[Variant]] = field(default_factory=dict)
+    _others: set[Place] = field(default_factory=set)
+    """Places that a changed point does not name: they are looked through."""
+    _making: dict[int, tuple[Place, bool]] = field(default_factory=dict)
+    _size: int = 0
+    _next: int = 0
+
+    def get(self, place: Place, variant: Variant) -> Body | None:
+        body = self._bodies.get((place, variant))
         if body is not None:
-            self._bodies.move_to_end(key)
+            self._bodies.move_to_end((place, variant))
         return body
 
-    def put(self, key: Hashable, body: Body) -> None:
-        if key in self._bodies:
+    def begin(self, place: Place) -> int:
+        """A tile is about to be read; returns a number for `put` or `forget`."""
+        self._next += 1
+        self._making[self._next] = (place, True)
+        return self._next
+
+    def fresh(self, number: int) -> bool:
+        """Has nothing in the tile changed since it was begun?"""
+        return self._making[number][1]
+
+    def forget(self, number: int) -> None:
+        """The tile that was begun is done with."""
+        self._making.pop(number, None)
+
+    def put(self, number: int, variant: Variant, body: Body) -> None:
+        """Keep a tile, unless something in it changed since it was begun."""
+        place, fresh = self._making.pop(number)
+        key = (place, variant)
+        if not fresh or key in self._bodies:
             return
         self._bodies[key] = body
-        self._size += len(body.plain) + len(body.zipped) + 200
-        while self._size > self._limit and self._bodies:
-            _, old = self._bodies.popitem(last=False)
-            self._size -= len(old.plain) + len(old.zipped) + 200
+        self._places.setdefault(place, set()).add(variant)
+        if not place.address.is_web or place.address.z > BITS - SPREAD:
+            self._others.add(place)
+        self._size += body.size
+        while self._size > self.limit_bytes and self._bodies:
+            self._drop(next(iter(self._bodies)))
+
+    def evict(self, touches: Sequence[Touch]) -> None:
+        """Take out every tile in which something changed."""
+        for number, (place, fresh) in self._making.items():
+            if fresh and self._stale(place, touches):
+                self._making[number] = (place, False)
+        by_layer: dict[str, list[Touch]] = {}
+        for touch in touches:
+            by_layer.setdefault(touch.layer, []).append(touch)
+        for layer, found in by_layer.items():
+            if layer in self.margins or not all(one.is_point for one in found):
+                mine = [place for place in self._places if place.layer == layer]
+            else:
+                self._remove(Place(layer, address) for touch in found for address in _web_tiles(touch))
+                mine = [place for place in self._others if place.layer == layer]
+            self._remove(place for place in mine if len(found) > MANY or self._stale(place, found))
+
+    def _stale(self, place: Place, touches: Iterable[Touch]) -> bool:
+        where = grid(place.address)
+        margin = self.margins.get(place.layer)
+        return any(one.layer == place.layer and _meets(where, one, margin) for one in touches)
+
+    def _remove(self, places: Iterable[Place]) -> None:
+        for place in list(places):
+            for variant in tuple(self._places.get(place, ())):
+                self._drop((place, variant))
+
+    def _drop(self, key: tuple[Place, Variant]) -> None:
+        self._size -= self._bodies.pop(key).size
+        place, variant = key
+        self._places[place].discard(variant)
+        if not self._places[place]:
+            del self._places[place]
+            self._others.discard(place)
 
 
-class Versions:
-    """Counts the committed changes of each layer since this process started."""
-
-    def __init__(self, pool: Pool, dsn: str) -> None:
-        self._pool, self._dsn = pool, dsn
-        self._counts: dict[str, int] = {}
-        self._horizon: str | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._news = asyncio.Condition()
-        self.stopped = False
-
-    def all(self) -> dict[str, int]:
-        """The changes counted so far, by layer."""
-        return dict(self._counts)
-
-    async def changed_since(self, known: dict[str, int]) -> None:
-        """Return once the counts differ from these, or the process stops."""
-        async with self._news:
-            await self._news.wait_for(lambda: self.stopped or self._counts != known)
-
-    def of(self, layer: str) -> int:
-        """The version of a layer; every layer that regions or permits feed counts their changes too."""
-        return (
-            sum(self._counts.values()) if layer in ("indicators", "permits") else self._counts.get(layer, 0)
-        )
-
-    async def refresh(self) -> None:
-        """Read the counts anew. Changes are told by transaction id, never by "id > last": ids commit
-        out of order, but a transaction below the first horizon was settled when we started."""
-        async with self._pool.connection() as connection, connection.transaction():
-            await enter_scope(connection, PUBLIC)
-            if self._horizon is None:
-                row = await (
-                    await connection.execute("select pg_snapshot_xmin(pg_current_snapshot())::text")
-                ).fetchone()
-                self._horizon = str(row[0]) if row else "0"
-            cursor = await connection.execute(
-                "select layer, count(*) from map.change_log where xid >= %s::xid8 group by layer",
-                (self._horizon,),
-            )
-            counts = {str(layer): int(count) for layer, count in await cursor.fetchall()}
-        async with self._news:
-            self._counts = counts
-            self._news.notify_all()
-
-    async def start(self) -> None:
-        await self.refresh()
-        self._task = asyncio.create_task(self._listen())
-
-    async def stop(self) -> None:
-        async with self._news:
-            self.stopped = True
-            self._news.notify_all()
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
-                    await connection.execute("listen shuitu_changes")
-                    while True:
-                        await _woken(connection)
-                        await self.refresh()
-            except psycopg.Error:
-                # The database went away: the counts stay, and the next connection reads them anew.
-                await asyncio.sleep(1)
+def world_box(touch: Touch, margin: float | None, where: Grid) -> tuple[int, int, int, int]:
+    """What a change may have changed the drawing of: a point all of its public cell, a shape its margin."""
+    x0, y0, x1, y1 = touch.box
+    if margin is None:
+        return x0 >> SPREAD << SPREAD, y0 >> SPREAD << SPREAD, x1 | (1 << SPREAD) - 1, y1 | (1 << SPREAD) - 1
+    wide = int(margin * (where.x1 - where.x0)) + 1
+    return x0 - wide, y0 - wide, x1 + wide, y1 + wide
 
 
-async def _woken(connection: psycopg.AsyncConnection[Any]) -> None:
-    async for _ in connection.notifies(timeout=POLL_S, stop_after=1):
-        pass
+def _meets(where: Grid, touch: Touch, margin: float | None) -> bool:
+    x0, y0, x1, y1 = world_box(touch, margin, where)
+    return x0 < where.x1 and x1 >= where.x0 and y0 < where.y1 and y1 >= where.y0
+
+
+def _web_tiles(touch: Touch) -> Iterable[Address]:
+    """The Web Mercator tiles that a point lies in, as far as none is smaller than what the public sees of it."""
+    x, y = touch.box[:2]
+    return (Address(z, x >> BITS - z, y >> BITS - z) for z in range(BITS - SPREAD + 1))

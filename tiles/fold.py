@@ -19,9 +19,8 @@ from tiles.overview import PACKED
 SHAPE: pgcopy.Columns = {
     "key": "i8", "county": "i4", "basin": "i2", "class_no": "i4", "n": "i4", "volume": "i8", "sx": "i8", "sy": "i8",
 }  # fmt: skip
-CELLS: pgcopy.Columns = {
-    "key": "i8", "county_code": "i4", "basin_id": "i2", "n": "i4", "volume": "i8", "sx": "i8", "sy": "i8",
-}  # fmt: skip
+PLACE = "key, county_code, basin_id"
+PLACES = "unnest(%(key)s::bigint[], %(county)s::integer[], %(basin)s::smallint[]"
 
 
 def fold(connection: psycopg.Connection[Any], layer: Layer) -> int:
@@ -43,10 +42,9 @@ def fold(connection: psycopg.Connection[Any], layer: Layer) -> int:
     )
     if not len(read["key"]):
         return 0
-    counted = coding.facet(layer, layer.points.counted)
-    for level in overview.levels(overview.Points(**read), layer.points.cells_to_zoom):
-        _add(connection, layer, level, level.counted(counted.digits(level.packed["class"]), counted.base))
-        _pack(connection, layer, level)
+    levels = overview.levels(overview.Points(**read), layer.points.cells_to_zoom)
+    _add(connection, layer, levels)
+    _pack(connection, layer, levels)
     return len(read["key"])
 
 
@@ -59,61 +57,75 @@ def tidy(connection: psycopg.Connection[Any], layer: Layer) -> None:
     )
 
 
-def _add(connection: psycopg.Connection[Any], layer: Layer, level: overview.Cells, nc: Any) -> None:
+def _add(connection: psycopg.Connection[Any], layer: Layer, levels: list[overview.Cells]) -> None:
     assert layer.points is not None  # noqa: S101
-    table, base = quote(layer.points.cells), nc.shape[1]
-    data = {
-        "key": level.key, "county_code": level.county, "basin_id": level.basin, "n": level.n,
-        "volume": level.volume, "sx": level.sx, "sy": level.sy, "nc": nc,
-    }  # fmt: skip
-    shape: pgcopy.Columns = {**CELLS, "nc": f"{base}i4"}
-    names = ", ".join(shape)
-    sums = [f"{name} = t.{name} + excluded.{name}" for name in ("n", "volume", "sx", "sy")]
-    counts = ", ".join(f"t.nc[{i}] + excluded.nc[{i}]" for i in range(1, base + 1))
-    with pgcopy.arriving(connection, table, shape, data) as rows:
-        connection.execute(
-            f"insert into {table} as t ({names}) select {names} from {rows} "
-            f"on conflict (key, county_code, basin_id) do update set {', '.join(sums)}, nc = array[{counts}]".encode()
-        )
-        connection.execute(
-            f"delete from {table} t using {rows} a where t.key = a.key and t.county_code = a.county_code "
-            "and t.basin_id = a.basin_id and t.n = 0".encode()
-        )
+    table, counted = quote(layer.points.cells), coding.facet(layer, layer.points.counted)
+    nc = np.concatenate([one.counted(counted.digits(one.packed["class"]), counted.base) for one in levels])
+    digits = [f"c{i}" for i in range(counted.base)]
+    values = _places(levels) | {
+        name: np.concatenate([getattr(one, name) for one in levels]).tolist()
+        for name in ("n", "volume", "sx", "sy")
+    }
+    values |= {name: nc[:, i].tolist() for i, name in enumerate(digits)}
+    sums = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in ("n", "volume", "sx", "sy"))
+    counts = ", ".join(f"t.nc[{i}] + excluded.nc[{i}]" for i in range(1, counted.base + 1))
+    given = "%(n)s::integer[], %(volume)s::bigint[], %(sx)s::bigint[], %(sy)s::bigint[]"
+    connection.execute(
+        f"insert into {table} as t ({PLACE}, n, volume, sx, sy, nc) "
+        f"select {PLACE}, n, volume, sx, sy, array[{', '.join(digits)}] "
+        f"from {PLACES}, {given}, {', '.join(f'%({name})s::integer[]' for name in digits)}) "
+        f"u({PLACE}, n, volume, sx, sy, {', '.join(digits)}) "
+        f"on conflict ({PLACE}) do update set {sums}, nc = array[{counts}]".encode(),
+        values,
+    )
+    connection.execute(
+        f"delete from {table} t using {PLACES}) u({PLACE}) where t.key = u.key "
+        "and t.county_code = u.county_code and t.basin_id = u.basin_id and t.n = 0".encode(),
+        _places(levels),
+    )
 
 
-def _pack(connection: psycopg.Connection[Any], layer: Layer, level: overview.Cells) -> None:
-    """Merge the level's entries into those stored."""
+def _places(levels: list[overview.Cells]) -> dict[str, list[int]]:
+    return {
+        name: np.concatenate([getattr(one, name) for one in levels]).tolist()
+        for name in ("key", "county", "basin")
+    }
+
+
+def _pack(connection: psycopg.Connection[Any], layer: Layer, levels: list[overview.Cells]) -> None:
+    """Merge the levels' entries into those stored."""
     assert layer.points is not None  # noqa: S101
-    table = quote(layer.points.facet_cells)
-    places = list(zip(level.key.tolist(), level.county.tolist(), level.basin.tolist(), strict=True))
+    table, where = quote(layer.points.facet_cells), _places(levels)
     cursor = connection.execute(
-        f"select key, county_code, basin_id, packed from {table} join unnest(%s::bigint[], %s::integer[], %s::smallint[]) "
-        "u(key, county_code, basin_id) using (key, county_code, basin_id)".encode(),
-        _transposed(places, 3),
+        f"select {PLACE}, packed from {table} join {PLACES}) u({PLACE}) using ({PLACE})".encode(),
+        where,
         binary=True,
     )
     stored = {row[:3]: np.frombuffer(row[3], PACKED) for row in cursor}
-    ends = np.append(level.starts[1:], len(level.packed))
-    kept: list[tuple[Any, ...]] = []
-    empty: list[tuple[Any, ...]] = []
-    for place, start, end in zip(places, level.starts.tolist(), ends.tolist(), strict=True):
-        merged = merge(stored.get(place), level.packed[start:end])
-        (kept if len(merged) else empty).append((*place, merged.tobytes()))
+    changes = (part for one in levels for part in np.split(one.packed, one.starts[1:]))
+    merged = {
+        place: merge(stored.get(place), change)
+        for place, change in zip(zip(*where.values(), strict=True), changes, strict=True)
+    }
+    _store(connection, table, {place: entries for place, entries in merged.items() if len(entries)})
+    empty = [place for place, entries in merged.items() if not len(entries)]
     connection.execute(
-        f"insert into {table} (key, county_code, basin_id, packed) "
-        "select * from unnest(%s::bigint[], %s::integer[], %s::smallint[], %b::bytea[]) "
-        "on conflict (key, county_code, basin_id) do update set packed = excluded.packed".encode(),
-        _transposed(kept, 4),
-    )
-    connection.execute(
-        f"delete from {table} t using unnest(%s::bigint[], %s::integer[], %s::smallint[]) u(key, county_code, basin_id) "
-        "where t.key = u.key and t.county_code = u.county_code and t.basin_id = u.basin_id".encode(),
-        _transposed(empty, 3),
+        f"delete from {table} t using {PLACES}) u({PLACE}) where t.key = u.key "
+        "and t.county_code = u.county_code and t.basin_id = u.basin_id".encode(),
+        _columns(empty),
     )
 
 
-def _transposed(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [[row[i] for row in rows] for i in range(width)]
+def _store(connection: psycopg.Connection[Any], table: str, packed: dict[tuple[int, ...], Any]) -> None:
+    connection.execute(
+        f"insert into {table} ({PLACE}, packed) select * from {PLACES}, %(packed)b::bytea[]) "
+        f"on conflict ({PLACE}) do update set packed = excluded.packed".encode(),
+        {**_columns(list(packed)), "packed": [entries.tobytes() for entries in packed.values()]},
+    )
+
+
+def _columns(places: list[tuple[int, ...]]) -> dict[str, list[int]]:
+    return {name: [place[i] for place in places] for i, name in enumerate(("key", "county", "basin"))}
 
 
 def merge(stored: npt.NDArray[Any] | None, change: npt.NDArray[Any]) -> npt.NDArray[Any]:

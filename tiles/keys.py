@@ -4,6 +4,7 @@ The world is the square of Web Mercator, 31 bits an axis, y downwards. The Morto
 interleaves both (x in the even bits), so each tile of each zoom is one contiguous range of keys.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ def world(lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Int64s, Int64s]:
         np.clip(np.floor(x), 0, WORLD - 1).astype(np.int64),
         np.clip(np.floor(y), 0, WORLD - 1).astype(np.int64),
     )
+
+
+def degrees(x: int, y: int) -> tuple[float, float]:
+    """Longitude and latitude of integer world coordinates."""
+    return x / WORLD * 360 - 180, math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y / WORLD))))
 
 
 def _spread(value: Int64s) -> Any:

@@ -33,6 +33,8 @@ class Made:
 
     plain: bytes
     zipped: bytes
+    snapshot: str = ""
+    """One from before it was read: whatever that did not see may be missing."""
 
 
 async def enter_scope(connection: AsyncConnection[Any], viewer: Viewer) -> None:
@@ -71,10 +73,11 @@ async def _points(
 ) -> Made:
     asked = points.request(layer, viewer.audience, address, options, hidden_bits)
     async with pool.connection() as connection, connection.transaction():
-        await _enter(connection, viewer)
+        snapshot = await _enter(connection, viewer)
         parts = await points.read(connection, asked)
     # Beside the event loop, so that tiles from the cache need not wait.
-    return await asyncio.to_thread(_fitting, asked, parts)
+    made = await asyncio.to_thread(_fitting, asked, parts)
+    return Made(made.plain, made.zipped, snapshot)
 
 
 def _fitting(asked: points.Request, parts: list[Any]) -> Made:
@@ -87,23 +90,27 @@ def _fitting(asked: points.Request, parts: list[Any]) -> Made:
 async def _plain(pool: Pool, layer: Layer, viewer: Viewer, address: Address, options: TileOptions) -> Made:
     made = Made(b"", b"")
     async with pool.connection() as connection, connection.transaction():
-        await _enter(connection, viewer)
+        snapshot = await _enter(connection, viewer)
         for extent in EXTENTS:
             found = await _one(connection, source.features(layer, viewer.audience, address, options, extent))
             made = zipped(bytes(found or b""))
             if len(made.zipped) <= LIMIT_BYTES:
                 break
-    return made
+    return Made(made.plain, made.zipped, snapshot)
 
 
 def zipped(plain: bytes) -> Made:
     return Made(plain, igzip.compress(plain, 1) if plain else b"")
 
 
-async def _enter(connection: AsyncConnection[Any], viewer: Viewer) -> None:
+async def _enter(connection: AsyncConnection[Any], viewer: Viewer) -> str:
+    """Enter the viewer's scope; gives a snapshot older than all that is read from here on."""
     async with connection.pipeline():
         await enter_scope(connection, viewer)
         await connection.execute(f"set local statement_timeout = '{TIMEOUT_S}s'".encode())
+        cursor = await connection.execute("select pg_current_snapshot()::text")
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
 
 
 async def _one(connection: AsyncConnection[Any], statement: Statement) -> Any:

@@ -1,10 +1,14 @@
-"""The tile server: a bare ASGI app for /tiles and /archives."""
+"""The tile server: a bare ASGI app for /tiles and /archives.
 
-import hashlib
+A tile in memory that nobody logged in for is answered without a request object: that is the path of the
+many, and what it costs bounds how many there can be.
+"""
+
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 import psycopg
@@ -16,22 +20,27 @@ from starlette.types import Receive, Scope, Send
 from layers import catalog
 from layers.derive.tilejson import tilejson
 from layers.model import Layer
-from tiles import postgis
-from tiles.address import Address, BadAddress, Viewer
+from tiles.address import PUBLIC, Address, BadAddress, Viewer
 from tiles.archives import serve
 from tiles.archives.store import Store, Unreachable
-from tiles.cache import Body, Lru, Versions
-from tiles.options import DEFAULT, TileOptions
+from tiles.ask import options_of
+from tiles.cache import Body
+from tiles.keeper import Keeper
+from tiles.options import DEFAULT, BadOption, TileOptions, TooWide
+from tiles.versions import Versions
 
 MVT = "application/vnd.mapbox-vector-tile"
 TILE = re.compile(r"^/tiles/(?P<layer>[a-z_]+)/(?P<z>[^/]+)/(?P<x>[^/]+)/(?P<y>[^/.]+)(?:\.(?:mvt|pbf))?$")
 TILEJSON = re.compile(r"^/tiles/(?P<layer>[a-z_]+)\.json$")
 ARCHIVE = re.compile(r"^/archives/(?P<name>[A-Za-z0-9_-]+)\.pmtiles$")
+VERSION = re.compile(rb"(?:^|&)v=([0-9]{1,15})(?:&|$)")
+PLAIN_QUERY = re.compile(rb"(?:v=[0-9]*)?")
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, Content-Range, X-Request-Id",
 }
-CACHE_BYTES = 128 * 2**20
+VARY = "Accept-Encoding, Cookie, Authorization, X-API-Key"
+CREDENTIALS = {b"cookie", b"authorization", b"x-api-key"}
 
 
 class NotSignedInError(Exception):
@@ -42,18 +51,62 @@ class NotSignedInError(Exception):
 class TileServer:
     """ASGI app. `identify` tells who asks; `base_url` the address under which the client reached us."""
 
-    pool: postgis.Pool
-    versions: Versions
+    keeper: Keeper
     identify: Callable[[Request], Awaitable[Viewer]]
     base_url: Callable[[Request], str]
     archives: Store
-    hidden_bits: int = 12
-    bodies: Lru = field(default_factory=lambda: Lru(CACHE_BYTES))
+
+    @property
+    def versions(self) -> Versions:
+        return self.keeper.versions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (hit := self._hit(scope)) is not None:
+            for message in hit:
+                await send(message)
+            return
         request = Request(scope, receive)
         response = await self._answer(request)
         await response(scope, receive, send)
+
+    def _hit(self, scope: Scope) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The answer to a plain request of the public for a tile that is in memory; None: take the long way."""
+        if scope["method"] != "GET":
+            return None
+        query = scope["query_string"]
+        if query and not PLAIN_QUERY.fullmatch(query):
+            return None
+        parts = scope["path"].split("/")
+        if len(parts) != 6 or parts[1] != "tiles":
+            return None
+        wanted, zipped = None, False
+        for name, value in scope["headers"]:
+            if name in CREDENTIALS:
+                return None
+            if name == b"if-none-match":
+                wanted = value.decode("latin-1")
+            elif name == b"accept-encoding":
+                zipped = b"gzip" in value
+        layer = catalog.load().get(parts[2])
+        if layer is None or not layer.is_public or not (query == b"" or self._knows(layer, query)):
+            return None
+        try:
+            address = Address.parse(*parts[3:])
+        except BadAddress:
+            return None
+        body = self.keeper.kept(layer, PUBLIC, address)
+        if body is None:
+            return None
+        status, headers, content = answer(body, PUBLIC, zipped=zipped, wanted=wanted)
+        return (
+            {"type": "http.response.start", "status": status, "headers": headers},
+            {"type": "http.response.body", "body": content},
+        )
+
+    def _knows(self, layer: Layer, query: bytes) -> bool:
+        """Has this process seen the version that the client has heard of?"""
+        match = VERSION.search(query)
+        return match is None or int(match[1]) <= self.versions.of(layer.id)
 
     async def _answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -76,8 +129,10 @@ class TileServer:
             )
         try:
             return await self._route(request)
-        except BadAddress as error:
+        except (BadAddress, BadOption) as error:
             return problem(400, "invalid-input", str(error), request)
+        except TooWide as error:
+            return problem(400, "too-costly", str(error), request)
         except KeyError as error:
             return problem(
                 404,
@@ -105,9 +160,13 @@ class TileServer:
         if match := TILE.match(path):
             address = Address.parse(match["z"], match["x"], match["y"])
             viewer = await self.identify(request)
-            return self._send(
-                request, await self.body(_layer(match["layer"], viewer), viewer, address), viewer
-            )
+            layer = _layer(match["layer"], viewer)
+            query = request.scope["query_string"]
+            if heard := VERSION.search(query):
+                await self.versions.at_least(layer.id, int(heard[1]))
+            asked = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+            options = options_of(layer, viewer.audience, asked)
+            return self._send(request, await self.body(layer, viewer, address, options), viewer)
         if match := TILEJSON.match(path):
             viewer = await self.identify(request)
             return self._tilejson(request, _layer(match["layer"], viewer), viewer)
@@ -127,37 +186,16 @@ class TileServer:
         Raises TooWide if a filter cannot be answered exactly for so wide a tile, psycopg.OperationalError
         or PoolTimeout if the database cannot be reached.
         """
-        key = (layer.id, viewer.key, address, options.key, self.versions.of(layer.id))
-        if (body := self.bodies.get(key)) is None:
-            made = postgis.Made(b"", b"")
-            if layer.minzoom <= address.z:
-                made = await postgis.make(
-                    self.pool, layer, viewer, address, hidden_bits=self.hidden_bits, options=options
-                )
-            tag = hashlib.blake2b(made.plain, digest_size=12).hexdigest()
-            body = Body(made.plain, made.zipped, tag)
-            self.bodies.put(key, body)
-        return body
+        return await self.keeper.body(layer, viewer, address, options)
 
     def _send(self, request: Request, body: Body, viewer: Viewer) -> Response:
-        # What a log-in sees must never be kept by a shared cache; everybody asks again, and gets 304.
-        share = "public" if viewer.audience == "public" else "private"
-        headers = {
-            **CORS,
-            "ETag": f'"{body.etag}"',
-            "Cache-Control": f"{share}, no-cache",
-            "Vary": "Accept-Encoding, Cookie, Authorization, X-API-Key",
-        }
-        if etag_matches(request.headers.get("if-none-match"), body.etag):
-            return Response(status_code=304, headers=headers)
-        if not body.plain:
-            return Response(status_code=204, headers=headers)
         zipped = "gzip" in request.headers.get("accept-encoding", "")
-        content = body.zipped if zipped else body.plain
-        if zipped:
-            headers["Content-Encoding"] = "gzip"
-        headers["Content-Length"] = str(len(content))
-        return Response(b"" if request.method == "HEAD" else content, 200, headers, MVT)
+        status, headers, content = answer(
+            body, viewer, zipped=zipped, wanted=request.headers.get("if-none-match")
+        )
+        response = Response(b"" if request.method == "HEAD" else content, status)
+        response.raw_headers = headers
+        return response
 
     def _tilejson(self, request: Request, layer: Layer, viewer: Viewer) -> Response:
         version = str(self.versions.of(layer.id))
@@ -172,6 +210,30 @@ def _layer(name: str, viewer: Viewer) -> Layer:
     if layer.relation_for(viewer.audience) is None:
         raise KeyError(name)
     return layer
+
+
+def answer(
+    body: Body, viewer: Viewer, *, zipped: bool, wanted: str | None
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and content of a tile; `wanted` is If-None-Match."""
+    # What a log-in sees must never be kept by a shared cache; everybody asks again, and gets 304.
+    share = b"public" if viewer.audience == "public" else b"private"
+    # A compressed body is another sequence of bytes, so its strong tag is another one.
+    tag = f"{body.etag}-gzip" if zipped and body.plain else body.etag
+    headers = [*RAW_CORS, (b"etag", f'"{tag}"'.encode()), (b"cache-control", share + b", no-cache"), RAW_VARY]
+    if wanted and (etag_matches(wanted, tag) or etag_matches(wanted, body.etag)):
+        return 304, headers, b""
+    if not body.plain:
+        return 204, headers, b""
+    content = body.zipped if zipped else body.plain
+    if zipped:
+        headers.append((b"content-encoding", b"gzip"))
+    headers += [(b"content-length", str(len(content)).encode()), (b"content-type", MVT.encode())]
+    return 200, headers, content
+
+
+RAW_CORS = [(name.lower().encode(), value.encode()) for name, value in CORS.items()]
+RAW_VARY = (b"vary", VARY.encode())
 
 
 def etag_matches(header: str | None, etag: str) -> bool:

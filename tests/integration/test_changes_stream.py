@@ -1,5 +1,6 @@
 """The stream of changes as a client on the wire sees it: whom it tells what, and that it ends with the process."""
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from app.actor import system
 from app.changes import service as changes
 from app.db.engine import Dsns, engine, transaction
+from app.maps.publishing import publish_features
 from tests import served
 
 
@@ -29,10 +31,18 @@ def process(
         yield running
 
 
-def change(dsns: Dsns, layer: str) -> None:
+def change(dsns: Dsns, layer: str, county: int = 321002) -> None:
     service = engine(dsns.service)
     with transaction(service, system("test")) as session:
-        changes.record(session, "test", layer, "update", 321002)
+        changes.record(session, "test", layer, "update", county)
+    service.dispose()
+
+
+def move(dsns: Dsns, intake: int) -> None:
+    """Publish an intake, as after a change of its facts."""
+    service = engine(dsns.service)
+    with transaction(service, system("test")) as session:
+        publish_features(session.connection().connection.driver_connection, "intakes", [intake])  # type: ignore[arg-type]
     service.dispose()
 
 
@@ -50,10 +60,19 @@ def test_each_hears_of_the_layers_it_sees(
         assert "candidates" not in next(line for line in told_public if line.startswith("data:"))
         assert "candidates" in next(line for line in told_officer if line.startswith("data:"))
         change(dsns, "candidates")
-        change(dsns, "intakes")
+        move(dsns, 1)  # outside the officer's county
         heard = next(line for line in told_public if line.startswith("data:") and "intakes" in line)
         assert "candidates" not in heard
+        move(dsns, 300)
+        heard = next(line for line in told_officer if line.startswith("data:") and "intakes" in line)
+        where = json.loads(heard.removeprefix("data:"))["where"]
+        # Of the intakes only the one in this county; told as a square of a kilometre, not as a point.
+        (box,) = where["intakes"]
+        lon, lat = served.place_of(300)[1:]
+        change(dsns, "candidates", 321084)
         assert next(line for line in told_officer if line.startswith("data:") and "candidates" in line)
+        assert box[0] <= lon <= box[2] and box[1] <= lat <= box[3]
+        assert box[2] - box[0] == pytest.approx(0.01) and box[3] - box[1] == pytest.approx(0.01)
 
 
 def test_an_open_stream_does_not_keep_the_process_from_ending(

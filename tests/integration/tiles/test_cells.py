@@ -255,7 +255,9 @@ def test_permits_lie_where_their_intakes_do_and_move_with_them(stored: psycopg.C
             "insert into shuitu.permit_intakes (permit_id, intake_id, county_code) select %s, id, county_code from shuitu.intakes where id = %s",
             (permit, intake),
         )
-    stored.execute("update shuitu.intakes set started_on = null where id = any(%s)", (two,))
+    stored.execute(
+        "update shuitu.intakes set started_on = null, permit_state = 'linked' where id = any(%s)", (two,)
+    )
     publish_features(stored, "permits", [permit])
     where = "select st_x(geom), st_y(geom) from map.permits where id = %s"
     before = stored.execute(where, (permit,)).fetchone()

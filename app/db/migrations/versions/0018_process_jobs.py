@@ -7,7 +7,7 @@ from alembic import op
 from app.db.migrate import run_script
 
 revision = "0018"
-down_revision = "0015"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
