@@ -19,7 +19,7 @@ clean: stop ## 删除示例数据和构建结果 · remove the demo's data and e
 	rm -rf .venv frontend/dist frontend/node_modules shuitu.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 test: lint ## 全部测试 · all tests
-	@scripts/install.sh postgis browser
+	@scripts/install.sh postgis browser clients
 	@cd frontend && $(NODE) npm run --silent test
 	@$(BIN)/python -m pytest
 

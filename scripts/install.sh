@@ -3,6 +3,8 @@
 #   install.sh python    .venv with the locked packages
 #   install.sh postgis   PostgreSQL and PostGIS
 #   install.sh browser   Chromium, Chinese fonts and what Playwright needs, for the tests
+#   install.sh clients   QGIS and GDAL as GIS people have them, for the tests; those skip where it cannot be had
+#   install.sh peers     the servers that benchmarks compare with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,6 +63,19 @@ browser() {
   # The node that Playwright brings needs it, and nothing else asks for it.
   compgen -G '/usr/lib/*/libatomic.so.1' >/dev/null || apt_install libatomic1
   [ -n "$(fc-list :lang=zh 2>/dev/null | head -n 1)" ] || apt_install fontconfig fonts-noto-cjk
+}
+
+clients() {
+  command -v ogrinfo >/dev/null && /usr/bin/python3 -c 'import qgis.core' 2>/dev/null && return 0
+  # A machine without them runs all other tests: do not give up.
+  (apt_install gdal-bin python3-qgis qgis-providers) || say "未安装 QGIS，其测试将跳过 · QGIS was not installed: its tests will be skipped"
+}
+
+peers() {
+  command -v mapserv >/dev/null && [ -x /usr/sbin/nginx ] && return 0
+  apt_install cgi-mapserver nginx-light
+  # Debian starts nginx on port 80; benchmarks start their own on a loopback port.
+  if command -v systemctl >/dev/null; then as_root systemctl disable --now nginx >/dev/null 2>&1 || true; fi
 }
 
 for part in "$@"; do "$part"; done
