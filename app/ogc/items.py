@@ -47,10 +47,10 @@ async def page(asked: Asked) -> Answer:
     if asked.html:
         return Answer(html.items(asked.at, layer, asked.viewer.audience, found, links), links, headers)
     numbers = {} if found.matched is None else {"numberMatched": found.matched}
-    tail = orjson.dumps({"links": as_json(links), **numbers, "numberReturned": len(found.features)})
+    tail = orjson.dumps({"links": as_json(links), **numbers, "numberReturned": found.returned})
     # The features are JSON text already: they are joined, never parsed.
     root = documents.json_fg_root(layer, query.crs) if asked.media == JSONFG else ""
-    body = f'{{"type":"FeatureCollection",{root}"features":[' + ",".join(found.features) + "],"
+    body = f'{{"type":"FeatureCollection",{root}"features":[' + found.text + "],"
     return Answer(body.encode() + tail[1:], links, headers)
 
 

@@ -1,8 +1,8 @@
 """Collections and items out of PostGIS, as the map reader in the viewer's scope."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from app.ogc.sorting import cursor as cursor_of
 from layers.model import Layer
 from tiles import extent, source
 from tiles.address import Address, Viewer
-from tiles.postgis import Pool, enter_scope
+from tiles.postgis import Pool
 
 PAGE_BYTES = 16 * 2**20
 """A page ends here at the latest: then it has fewer features than the limit, and a `next` link."""
@@ -28,15 +28,30 @@ COUNT_TIMEOUT_MS = 500
 EXTENT_KEPT_S = 600
 
 
+ENTER = (
+    "select set_config('app.scope_lo', %s, true), set_config('app.scope_hi', %s, true), "
+    "set_config('app.scope_basin', %s, true), set_config('statement_timeout', %s, true), "
+    # A page is a few thousand rows at most: workers would take longer to start than to read them.
+    "set_config('max_parallel_workers_per_gather', '0', true)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Features as JSON text, in their order."""
+    """Features in their order."""
 
-    features: list[str]
+    text: str
+    """As JSON text, with `query.SEPARATOR` between them."""
+    returned: int
     after: str | None
     """Cursor of the last feature, if more follow."""
     matched: int | None
     """How many features match in all, where that is cheap to say."""
+
+    @property
+    def features(self) -> list[str]:
+        """Each as JSON text."""
+        return self.text.split(query.SEPARATOR) if self.returned else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +80,24 @@ class Store:
             return await self._page(statement, layer, viewer, asked)
 
     async def _page(self, statement: Statement, layer: Layer, viewer: Viewer, asked: ItemsQuery) -> Page:
-        async with self.pool.connection() as connection, connection.transaction():
+        # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
+        small = layer.source.kind == "point"
+        async with (
+            self.pool.connection() as connection,
+            together(connection, small),
+            connection.transaction(),
+        ):
             await enter(connection, viewer)
-            rows, cut = await _rows(connection, statement, small=layer.source.kind == "point")
-            more = cut or len(rows) > asked.limit
-            rows = rows[: asked.limit]
+            features, returned, after = await (_whole if small else _chunks)(
+                connection, statement, asked.limit
+            )
             matched = None
             if asked.after is None:
-                matched = asked.offset + len(rows) if not more and (rows or not asked.offset) else None
+                complete = after is None and (returned > 0 or not asked.offset)
+                matched = asked.offset + returned if complete else None
                 if matched is None:
                     matched = await self._count(connection, layer, viewer, asked)
-        after = cursor_of(rows[-1][0], rows[-1][2]) if more else None
-        return Page([row[1] for row in rows], after, matched)
+        return Page(features, returned, after, matched)
 
     async def _count(
         self, connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer, asked: ItemsQuery
@@ -104,7 +125,7 @@ class Store:
         """The feature as JSON text and the tag of its state; None if there is none that this viewer may see."""
         statement = query.one(layer, viewer.audience, asked, identifier, form=form)
         with evaluating(asked):
-            async with self.pool.connection() as connection, connection.transaction():
+            async with self.pool.connection() as connection, connection.pipeline(), connection.transaction():
                 await enter(connection, viewer)
                 cursor = await connection.execute(statement.sql.encode(), statement.values)
                 row = await cursor.fetchone()
@@ -123,6 +144,16 @@ class Store:
             self._extents.clear()
         self._extents[key] = (version, time.monotonic(), found)
         return found
+
+
+@asynccontextmanager
+async def together(connection: psycopg.AsyncConnection[Any], possible: bool) -> AsyncIterator[None]:
+    """Statements go out without waiting for each other's answers, where no cursor of the server is among them."""
+    if not possible:
+        yield
+        return
+    async with connection.pipeline():
+        yield
 
 
 @contextmanager
@@ -154,31 +185,42 @@ async def enter(
     connection: psycopg.AsyncConnection[Any], viewer: Viewer, timeout_s: int | None = None
 ) -> None:
     """Bind this transaction to the viewer's scope, and to a time for each statement."""
-    await enter_scope(connection, viewer)
-    await connection.execute(f"set local statement_timeout = '{timeout_s or STATEMENT_TIMEOUT_S}s'".encode())
+    basin = "" if viewer.basin is None else str(viewer.basin)
+    timeout = f"{timeout_s or STATEMENT_TIMEOUT_S}s"
+    await connection.execute(ENTER, (str(viewer.lo), str(viewer.hi), basin, timeout))
 
 
-async def _rows(
-    connection: psycopg.AsyncConnection[Any], statement: Statement, *, small: bool
-) -> tuple[list[tuple[int, str, str | None]], bool]:
-    """The rows, and whether they were cut because a page would grow too big.
+async def _whole(
+    connection: psycopg.AsyncConnection[Any], page: Statement, limit: int
+) -> tuple[str, int, str | None]:
+    """The features, how many they are, and the cursor of the last if more follow."""
+    statement = query.joined(page, limit)
+    # The plan depends on the box, so nothing is prepared.
+    cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate is one row
+    features, returned, last, keys, more = row
+    return features or "", returned, cursor_of(last, keys) if more else None
 
-    The plan depends on the box, so nothing is prepared. Points are small: they come in one go.
-    """
-    if small:
-        cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
-        return await cursor.fetchall(), False
+
+async def _chunks(
+    connection: psycopg.AsyncConnection[Any], page: Statement, limit: int
+) -> tuple[str, int, str | None]:
+    """The same, read by a cursor until they would be too many bytes for a page."""
     rows: list[tuple[int, str, str | None]] = []
     size = 0
     async with connection.cursor("page") as cursor:
-        await cursor.execute(statement.sql.encode(), statement.values)
-        while chunk := await cursor.fetchmany(CHUNK):
+        await cursor.execute(page.sql.encode(), page.values)
+        while size <= PAGE_BYTES and (chunk := await cursor.fetchmany(CHUNK)):
             for row in chunk:
                 rows.append(row)
                 size += len(row[1])
                 if size > PAGE_BYTES:
-                    return rows, True
-    return rows, False
+                    break
+    more = size > PAGE_BYTES or len(rows) > limit
+    rows = rows[:limit]
+    after = cursor_of(rows[-1][0], rows[-1][2]) if more else None
+    return query.SEPARATOR.join(row[1] for row in rows), len(rows), after
 
 
 async def _extent(connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer) -> Extent:

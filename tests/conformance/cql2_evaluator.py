@@ -54,6 +54,10 @@ def _strict(function: Any) -> Any:
     return apply
 
 
+def _spatial(relation: Any) -> Any:
+    return _strict(lambda a, b: bool(relation(a, b)))
+
+
 def _like(node: Call, row: Row) -> bool | None:
     text, pattern = (value(arg, row) for arg in node.args)
     if text is None:
@@ -103,11 +107,22 @@ def _edge(node: Node, row: Row, last: bool) -> datetime | None:
 
 
 def _times(relation: Any) -> Any:
+    """Days are compared as days; beside a moment, a day is all of its moments."""
+
     def apply(node: Call, row: Row) -> bool | None:
         one, other = (_span(arg, row) for arg in node.args)
-        return None if one is None or other is None else relation(*one, *other)
+        if one is None or other is None:
+            return None
+        if all(_is_day(arg, row) for arg in node.args):
+            return bool(relation(*(edge.date() for edge in (*one, *other))))
+        return bool(relation(*one, *other))
 
     return apply
+
+
+def _is_day(node: Node, row: Row) -> bool:
+    ends = (node.start, node.end) if isinstance(node, Interval) else (node,)
+    return all(end is None or not isinstance(value(end, row), datetime) for end in ends)
 
 
 def _divided(a: float, b: float) -> float | None:
@@ -129,9 +144,9 @@ OPERATORS: dict[str, Any] = {
     "%": _strict(lambda a, b: None if b == 0 else a - b * math.trunc(a / b)),
     "div": _strict(lambda a, b: None if b == 0 else float(math.trunc(a / b))),
     "casei": _strict(str.casefold),
-    "s_intersects": _strict(shapely.intersects), "s_disjoint": _strict(shapely.disjoint), "s_within": _strict(shapely.within),
-    "s_contains": _strict(shapely.contains), "s_touches": _strict(shapely.touches), "s_crosses": _strict(shapely.crosses),
-    "s_overlaps": _strict(shapely.overlaps), "s_equals": _strict(shapely.equals),
+    "s_intersects": _spatial(shapely.intersects), "s_disjoint": _spatial(shapely.disjoint), "s_within": _spatial(shapely.within),
+    "s_contains": _spatial(shapely.contains), "s_touches": _spatial(shapely.touches), "s_crosses": _spatial(shapely.crosses),
+    "s_overlaps": _spatial(shapely.overlaps), "s_equals": _spatial(shapely.equals),
     "t_after": _times(lambda s1, e1, s2, e2: s1 > e2), "t_before": _times(lambda s1, e1, s2, e2: e1 < s2),
     "t_disjoint": _times(lambda s1, e1, s2, e2: e1 < s2 or s1 > e2), "t_equals": _times(lambda s1, e1, s2, e2: (s1, e1) == (s2, e2)),
     "t_intersects": _times(lambda s1, e1, s2, e2: not (e1 < s2 or s1 > e2)),

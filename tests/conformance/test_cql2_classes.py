@@ -73,7 +73,8 @@ def test_basic_cql2_null_predicate(ids: Ids, layer: Layer, field: Field) -> None
 @spatial
 def test_basic_cql2_cql2_filter_logic_and_literals(ids: Ids, layer: Layer) -> None:
     assert ids(layer, "false") == set()
-    parts = [f"{field.name} = {VALUES[field.type]}" for field in layer.fields if field.filter][:4] + [
+    parts = [
+        *[f"{field.name} = {VALUES[field.type]}" for field in layer.fields if field.filter][:4],
         "true",
         "false",
     ]

@@ -196,6 +196,10 @@ def resolved(definition: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]
     return resolved(definition, found)
 
 
+def _readable(definition: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(path, found) for path, found in definition["paths"].items() if "get" in found]
+
+
 def references(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
@@ -231,7 +235,7 @@ def test_oas30_oas_definition_2_every_reference_resolves_and_names_are_unique(
         if name != "parameters"
     ]
     assert len(set(operations)) == len(operations)
-    for path, found in definition["paths"].items():
+    for path, found in _readable(definition):
         parameters = [resolved(definition, one) for one in found["get"]["parameters"]]
         assert {one["name"] for one in parameters if one["in"] == "path"} == set(re.findall(r"{(\w+)}", path))
         assert len({one["name"] for one in parameters}) == len(parameters)
@@ -249,7 +253,7 @@ def test_oas30_oas_impl_every_path_answers_as_the_definition_says(
     client: TestClient, keys: Accounts, get: Get, definition: dict[str, Any]
 ) -> None:
     root = definition["servers"][0]["url"]
-    for path, found in definition["paths"].items():
+    for path, found in _readable(definition):
         if "{featureId}" in path:
             features = get(path.removesuffix("/{featureId}"), limit=1)["features"]
             if not features:

@@ -85,15 +85,19 @@ create or replace view map.candidates as
   select id, code, kind, category, state, score, area_m2, volume_m3, county_code, acquired_at, generated, geom
   from shuitu.candidates;
 
+-- An intake that is neither linked nor ended has no permit (app/registry/links.py): it is not looked for. That is most
+-- of them, and a page of 1,000 takes half as long.
 create or replace view map.intakes as
   select i.id, i.code, i.name, i.holder_name, i.source_type, i.permit_state, i.status, i.purpose,
          i.annual_volume_m3, i.county_code, i.basin_id, i.water_body, i.aquifer_layer, i.off_stream, i.place,
-         (select string_agg(p.permit_no, ' ' order by p.permit_no)
-            from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
-           where pi.intake_id = i.id and pi.valid_to is null) as permit_no,
+         case when i.permit_state in ('linked', 'ended') then
+           (select string_agg(p.permit_no, ' ' order by p.permit_no)
+              from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
+             where pi.intake_id = i.id and pi.valid_to is null) end as permit_no,
          i.geom, map.volume_class(i.annual_volume_m3) as volume_class,
          coalesce(extract(year from i.started_on),
-                  (select extract(year from min(p.valid_from))
-                     from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
-                    where pi.intake_id = i.id and pi.valid_to is null))::integer as started_year
+                  case when i.permit_state in ('linked', 'ended') then
+                    (select extract(year from min(p.valid_from))
+                       from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
+                      where pi.intake_id = i.id and pi.valid_to is null) end)::integer as started_year
   from shuitu.intakes i;
