@@ -89,7 +89,9 @@ def change(
     """
     here = (before.lon, before.lat)
     # A client that writes back what it read has seven decimals of the place: that is no move.
-    place = here if place is None or max(abs(a - b) for a, b in zip(place, here, strict=True)) < 6e-8 else place
+    place = (
+        here if place is None or max(abs(a - b) for a, b in zip(place, here, strict=True)) < 6e-8 else place
+    )
     kept = {name: getattr(before, name) for name in queries.WRITTEN}
     wanted = {**(DEFAULTS if whole else kept), **_set(values)}
     wanted = _checked(session, actor, wanted, place, basin=before.basin_id)
