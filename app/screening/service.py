@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -25,8 +25,10 @@ from app.logging import get
 from app.regions import locate
 from app.screening import queries, rules
 from app.screening.schemas import Decision
-from remote_sensing.pipeline import Candidate, Detection, Options, detect
 from remote_sensing.scene import SceneError
+
+if TYPE_CHECKING:
+    from remote_sensing.pipeline import Candidate, Detection, Options
 
 log = get(__name__)
 Progress = Callable[[float, str], None]
@@ -104,12 +106,15 @@ def run(
     run_id: int,
     actor: Actor,
     progress: Progress = lambda share, step: None,
-    options: Options | None = None,
+    options: "Options | None" = None,
 ) -> dict[str, Any]:
     """Carry a run out. It can be killed and run again: candidates appear all at once at its end.
 
     Raises InvalidInput (the run is then `failed`, with the sentence on record) if a scene cannot be read.
     """
+    # Imported here: only a run needs the detection, and a web process is a hundred megabytes lighter without it.
+    from remote_sensing.pipeline import Options, detect
+
     out = services.settings.data_dir / "screening" / f"run-{run_id}"
     out.mkdir(parents=True, exist_ok=True)
     with transaction(services.engine, actor) as session:
@@ -233,7 +238,7 @@ def store(
     session: Session,
     actor: Actor,
     run_id: int,
-    found: Detection,
+    found: "Detection",
     out: Path,
     data_dir: Path,
     generated: bool,
@@ -303,7 +308,7 @@ update shuitu.candidates set {", ".join(f"{c} = {CAST.get(c, ':' + c)}" for c in
   version = version + 1, recorded_at = now() where id = :id"""
 
 
-def _values(c: Candidate, folder: Path, run: dict[str, Any]) -> dict[str, Any]:
+def _values(c: "Candidate", folder: Path, run: dict[str, Any]) -> dict[str, Any]:
     # Whoever sees the candidate must know what its pictures show, even if the run was the nation's.
     scenes = {"scene": run["scene"], "previous": run["previous"]}
 
@@ -331,7 +336,7 @@ def _values(c: Candidate, folder: Path, run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _known(session: Session, candidates: Sequence[Candidate]) -> Callable[[Candidate], Any]:
+def _known(session: Session, candidates: "Sequence[Candidate]") -> "Callable[[Candidate], Any]":
     """Looks up the earlier finding that a candidate is, by kind and overlap."""
     if not candidates:
         return lambda candidate: None
@@ -344,7 +349,7 @@ def _known(session: Session, candidates: Sequence[Candidate]) -> Callable[[Candi
     shapes = np.array([shapely.from_wkb(bytes(row.wkb)) for row in rows], dtype=object)
     tree = shapely.STRtree(shapes)
 
-    def lookup(candidate: Candidate) -> Any:
+    def lookup(candidate: "Candidate") -> Any:
         best, share = None, rules.SAME_PLACE
         for i in tree.query(candidate.geometry):
             if rows[i].kind == candidate.kind:
