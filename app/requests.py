@@ -4,6 +4,8 @@ import re
 import secrets
 import time
 from collections.abc import MutableMapping
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -21,6 +23,9 @@ SECONDS = Histogram(
     ["area"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+PROCESS, NUMBERS = secrets.token_hex(4), count()
+"""Request ids: random for the process, then counted; asking the system for random bytes each time costs a tenth of a tile."""
+QUIET = ("tiles", "assets")
 AREAS = {"api", "ogc", "tiles", "archives", "imagery", "styles", "assets"}
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -37,8 +42,8 @@ class RequestContext:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        given = dict(scope["headers"]).get(b"x-request-id", b"")
-        request_id = given.decode() if REQUEST_ID.match(given) else secrets.token_hex(8)
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given.decode() if given and REQUEST_ID.match(given) else f"{PROCESS}{next(NUMBERS):08x}"
         clear_contextvars()
         bind_contextvars(request_id=request_id)
         status, began = 500, time.perf_counter()
@@ -57,18 +62,25 @@ class RequestContext:
 
 
 def _add_headers(message: MutableMapping[str, Any], request_id: str) -> None:
-    headers = list(message.get("headers", ()))
-    present = {name.lower() for name, _ in headers}
-    headers += [(name, value) for name, value in HEADERS if name not in present]
-    headers.append((b"x-request-id", request_id.encode()))
-    message["headers"] = headers
+    present = {name for name, _ in message.get("headers", ())}
+    added = [pair for pair in HEADERS if pair[0] not in present]
+    message["headers"] = [*message.get("headers", ()), *added, (b"x-request-id", request_id.encode())]
 
 
 def _account(scope: Scope, status: int, seconds: float) -> None:
     area = scope["path"].split("/", 2)[1]
-    area = area if area in AREAS else "other"
-    COUNT.labels(area, scope["method"], status).inc()
-    SECONDS.labels(area).observe(seconds)
-    # The query is not logged: it may carry an API key.
-    write = log.info if area not in ("tiles", "assets") or status >= 400 else log.debug
-    write("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+    counted, observed = _meters(area if area in AREAS else "other", scope["method"], status)
+    counted.inc()
+    observed.observe(seconds)
+    # Tiles come by the thousand: they are counted, and logged where something is wrong. The query is not
+    # logged: it may carry an API key.
+    if area not in QUIET or status >= 400:
+        log.info(
+            "request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1)
+        )
+
+
+@lru_cache(maxsize=512)
+def _meters(area: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    """The meters with these labels: finding them costs more than counting."""
+    return COUNT.labels(area, method, status), SECONDS.labels(area)

@@ -125,7 +125,7 @@ class Keeper:
         # What is in force today may not be tomorrow: views of other layers ask for the date.
         day = 0 if layer.points else int(time.time() // 86400)
         form = self._forms.get(layer.id) or self._forms.setdefault(layer.id, publish.form(layer))
-        return viewer.key, options.key, day, self.hidden_bits, form
+        return viewer, options.key, day, self.hidden_bits, form
 
 
 def _heard(task: asyncio.Task[Body]) -> None:
