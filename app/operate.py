@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 console = Console(stderr=True)
 Report = Callable[[float, str], None]
-OURS = ("postgres", "uploads", "imagery", "archives", "cache", "demo", "screening", "metrics", "logs")
+OURS = (
+    "postgres", "uploads", "imagery", "archives", "cache", "demo", "screening", "processes", "metrics", "logs",
+)  # fmt: skip
 """What the product keeps in its data folder; nothing else there is ever removed."""
 NAMES = ("start", "stop", "demo", "doctor")
 NATION = "select set_config('app.scope_lo', '0', true), set_config('app.scope_hi', '1000000', true)"

@@ -1,14 +1,16 @@
 """How processes and jobs answer: statuses, types of problems and forms of results that the standard names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import orjson
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from app.actor import Permission
 from app.db.engine import transaction
@@ -20,26 +22,29 @@ from app.ogc.negotiate import DOCUMENT, HTML, JSON, chosen
 from app.ogc.pages import Crumb, Row, Section, page
 from app.ogc.processes import documents
 from app.ogc.processes.process import Json
+from app.problems import UNEXPECTED
 
 T = TypeVar("T")
 EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
 DEFAULT_LIMIT, MAX_LIMIT = 10, 10_000
+PIECE = 256 * 1024
 
 
 class Told(Exception):
-    """A failure that the standard names by a type of its own."""
+    """A failure with a type of its own: one that the standard names, or that of the reason why a job failed."""
 
-    def __init__(self, kind: str, status: int, detail: str) -> None:
+    def __init__(self, kind: str, status: int, detail: str, title: str = "") -> None:
         super().__init__(detail)
-        self.kind, self.status = kind, status
+        self.type = kind if "/" in kind else f"{EXCEPTIONS}/{kind}"
+        self.title, self.status = title or kind.replace("-", " "), status
 
 
 def _failed(error: Exception, request: Request) -> Response:
     if not isinstance(error, Told):
         return refusal(error, request)
     body = {
-        "type": f"{EXCEPTIONS}/{error.kind}" if error.kind else "/problems/job-failed",
-        "title": error.kind.replace("-", " ") or "任务失败 · The job failed",
+        "type": error.type,
+        "title": error.title,
         "status": error.status,
         "detail": str(error),
         "instance": request.url.path,
@@ -133,20 +138,69 @@ def results_of(asked: Asked, record: Json, wanted: Mapping[str, str], links: lis
     """What a job made, in the form that was asked for (18-062r2, 7.11.4 and 7.13)."""
     require_successful(record)
     names = [name for name in wanted if name in record["results"]]
-    if record["request"]["response"] == "document" or len(names) != 1:
+    if record["request"]["response"] == "document" or not names:
         return json_answer(asked, documents.results(asked.at, record, names), links)
-    name = names[0]
-    if wanted[name] == "reference":
-        one = record["results"][name]
-        link = Link(asked.at.to("jobs", str(record["id"]), "results", name), name, one["media"])
-        return Response(status_code=204, headers={**CORS, "Link": as_header([*links, link])})
-    return output_of(asked, record, name, links)
+    if all(wanted[name] == "reference" for name in names):
+        found = [documents.result_link(asked.at, record, name) for name in names]
+        return Response(status_code=204, headers={**CORS, "Link": as_header([*links, *found])})
+    if len(names) == 1:
+        return output_of(asked, record, names[0], links)
+    return _multipart(asked, record, {name: wanted[name] for name in names}, links)
+
+
+def _multipart(asked: Asked, record: Json, wanted: Mapping[str, str], links: list[Link]) -> Response:
+    """Several outputs, each a part named by its Content-ID (RFC 2387); one by reference is empty and says where it is."""
+    boundary = uuid4().hex
+    for name, mode in wanted.items():
+        if mode == "value" and "file" in record["results"][name]:
+            _file(asked, record["results"][name])
+
+    def body() -> Iterator[bytes]:
+        for name, mode in wanted.items():
+            one = record["results"][name]
+            head = [f"--{boundary}", f"Content-ID: <{name}>", f"Content-Type: {one['media']}"]
+            if mode == "reference":
+                head.append(f"Content-Location: {documents.result_link(asked.at, record, name).href}")
+            yield "\r\n".join([*head, "", ""]).encode()
+            if mode == "value":
+                yield from _pieces(asked, one)
+            yield b"\r\n"
+        yield f"--{boundary}--\r\n".encode()
+
+    first = record["results"][next(iter(wanted))]["media"]
+    headers = {
+        **CORS,
+        "Cache-Control": "private, no-cache",
+        "Content-Type": f'multipart/related; boundary={boundary}; type="{first}"',
+        **({"Link": as_header(links)} if links else {}),
+    }
+    if asked.request.method == "HEAD":
+        return Response(b"", 200, headers)
+    return StreamingResponse(body(), 200, headers)
+
+
+def _pieces(asked: Asked, one: Json) -> Iterator[bytes]:
+    if "value" in one:
+        yield orjson.dumps(documents.value(asked.at, one["value"]))
+        return
+    with _file(asked, one).open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+def _file(asked: Asked, one: Json) -> Path:
+    """Raises NotFound if it was taken away."""
+    path: Path = asked.services.settings.data_dir / one["file"]
+    if not path.is_file():
+        raise NotFound("结果文件已不在 (the file of the result is gone)")
+    return path
 
 
 def require_successful(record: Json) -> None:
     if record["status"] == "failed":
         problem = record["problem"]
-        raise Told("", max(400, int(problem["status"])), problem["detail"])
+        kind = f"/problems/{problem.get('slug', UNEXPECTED.slug)}"
+        raise Told(kind, int(problem["status"]), problem["detail"], problem.get("title", UNEXPECTED.title))
     if record["status"] == "dismissed":
         raise Told("no-such-job", 404, "任务已撤销，没有结果 (the job was dismissed: there are no results)")
     if record["status"] != "successful":
@@ -160,10 +214,8 @@ def output_of(asked: Asked, record: Json, name: str, links: list[Link]) -> Respo
     one = record["results"][name]
     headers = {**CORS, "Cache-Control": "private, no-cache", **({"Link": as_header(links)} if links else {})}
     if "value" in one:
-        return json_answer(asked, one["value"], links)
-    path = asked.services.settings.data_dir / one["file"]
-    if not path.is_file():
-        raise NotFound("结果文件已不在 (the file of the result is gone)")
+        return json_answer(asked, documents.value(asked.at, one["value"]), links)
+    path = _file(asked, one)
     if one["media"].startswith("text/html"):
         headers["Content-Security-Policy"] = (
             "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"

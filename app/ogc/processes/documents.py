@@ -105,13 +105,25 @@ def jobs(
     return {"jobs": [status(at, None, one)[0] for one in records], "links": as_json(links)}, links
 
 
+def result_link(at: Addresses, record: Mapping[str, Any], name: str) -> Link:
+    """Where an output is; its relation is the output's name (18-062r2, 7.11.4)."""
+    return Link(at.to("jobs", str(record["id"]), "results", name), name, record["results"][name]["media"])
+
+
+def value(at: Addresses, made: Any) -> Any:
+    """A value whose links lead to where the client reached us; on record they are paths of the service."""
+    if not (isinstance(made, dict) and "links" in made):
+        return made
+    return {**made, "links": [{**link, "href": f"{at.base}{link['href']}"} for link in made["links"]]}
+
+
 def results(at: Addresses, record: Mapping[str, Any], names: Iterable[str]) -> Json:
     """Values inline, files by reference (results.yaml)."""
     found: Json = {}
     for name in names:
         one = record["results"][name]
         if "value" in one:
-            found[name] = {"value": one["value"], "mediaType": one["media"]}
+            found[name] = {"value": value(at, one["value"]), "mediaType": one["media"]}
         else:
-            found[name] = {"href": at.to("jobs", str(record["id"]), "results", name), "type": one["media"]}
+            found[name] = {"href": result_link(at, record, name).href, "type": one["media"]}
     return found

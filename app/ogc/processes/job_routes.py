@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import NotFound
+from app.actor import Permission
+from app.errors import NotAllowed, NotFound
 from app.ogc import parameters
 from app.ogc.answering import Asked
 from app.ogc.negotiate import JSON
@@ -52,6 +53,15 @@ async def _record(asked: Asked) -> Json:
         return await in_scope(asked, lambda session: jobs.find(session, job))
     except NotFound:
         raise _no_such_job() from None
+
+
+def _require_own(asked: Asked, record: Json) -> None:
+    """Raises NotAllowed: what one's colleague made is not thrown away."""
+    if record["actor_id"] != asked.actor.user_id and not asked.actor.may(Permission.ADMINISTER):
+        raise NotAllowed(
+            f"只有提交者 {record['actor_name']} 或管理员可以撤销此任务 (only who asked for it, or an administrator, may dismiss a job)",
+            permission=str(Permission.ADMINISTER),
+        )
 
 
 JOB_PARAMETERS = ("limit", "offset", "type", "processID", "status", "datetime", "minDuration", "maxDuration")
@@ -116,6 +126,7 @@ async def job(asked: Asked) -> Response:
     parameters.only(asked.request.query_params, ())
     record = await _record(asked)
     if asked.request.method == "DELETE":
+        _require_own(asked, record)
         record = await in_scope(asked, lambda session: jobs.dismiss(asked.services, session, record["id"]))
     html = asked.request.method != "DELETE" and wants_html(asked)
     made, links = documents.status(asked.at, "text/html" if html else JSON, record)

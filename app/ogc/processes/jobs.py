@@ -18,7 +18,7 @@ from app.errors import NotFound, ShuituError
 from app.logging import get
 from app.ogc.processes.process import Dismissed, Json, Result
 from app.ogc.processes.registry import PROCESSES
-from app.problems import kind_of
+from app.problems import UNEXPECTED, ProblemType, kind_of
 
 log = get(__name__)
 TASK = "run_process"
@@ -134,16 +134,22 @@ def work(services: Services, job: UUID) -> None:
         made = PROCESSES[record.process].run(
             services, actor, record.request["inputs"], folder, _Reporter(services, job, actor)
         )
-        _end(services, job, actor, "successful", results=_stored(services, made))
+        kept = _end(services, job, actor, "successful", results=_stored(services, made))
     except Dismissed:
-        shutil.rmtree(folder, ignore_errors=True)
+        _end(services, job, actor, "dismissed")
+        kept = False
     except ShuituError as error:
-        problem = {"status": kind_of(error).status, "detail": str(error)}
-        _end(services, job, actor, "failed", problem=problem)
+        kept = _end(services, job, actor, "failed", problem=_problem(kind_of(error), str(error)))
     except Exception:
         log.exception("process failed", job=str(job))
         detail = "任务出现未预料的错误，详见日志 (unexpected error; see the log)"
-        _end(services, job, actor, "failed", problem={"status": 500, "detail": detail})
+        kept = _end(services, job, actor, "failed", problem=_problem(UNEXPECTED, detail))
+    if not kept:  # dismissed, perhaps in its last moment
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _problem(kind: ProblemType, detail: str) -> Json:
+    return {"slug": kind.slug, "title": kind.title, "status": kind.status, "detail": detail}
 
 
 def _stored(services: Services, made: Mapping[str, Result]) -> Json:
@@ -163,13 +169,14 @@ def _end(
     *,
     results: Json | None = None,
     problem: Json | None = None,
-) -> None:
+) -> bool:
+    """Note how it ended; False if it had ended already, dismissed by somebody."""
     with transaction(services.engine, actor) as session:
-        session.execute(
+        found = session.execute(
             text("""update shuitu.process_jobs set status = :status, results = cast(:results as jsonb), problem = cast(:problem as jsonb),
                       progress = case when :status = 'successful' then 100 else progress end, message = :message,
                       finished = now(), updated = now()
-                    where id = :id and status in ('accepted', 'running')"""),
+                    where id = :id and status in ('accepted', 'running') returning 1"""),
             {
                 "status": status,
                 "results": json.dumps(results or {}, ensure_ascii=False, default=str),
@@ -177,7 +184,8 @@ def _end(
                 "message": problem["detail"][:500] if problem else "",
                 "id": job,
             },
-        )
+        ).first()
+    return found is not None
 
 
 def dismiss(services: Services, session: Session, job: UUID) -> Json:
@@ -198,10 +206,13 @@ def dismiss(services: Services, session: Session, job: UUID) -> Json:
 
 
 def expire(services: Services) -> int:
-    """Take away jobs that ended long ago, with their files; returns how many."""
+    """Take away jobs that ended long ago, with their files; returns how many.
+
+    Also those that nobody works on any more: a client's own, cut off with the server that carried it out.
+    """
     with transaction(services.engine, system("expire-jobs")) as session:
         old = session.execute(
-            text("delete from shuitu.process_jobs where finished < now() - make_interval(days => :days) returning id"),
+            text("delete from shuitu.process_jobs where coalesce(finished, updated) < now() - make_interval(days => :days) returning id"),
             {"days": KEPT_DAYS},
         ).scalars().all()  # fmt: skip
     for job in old:

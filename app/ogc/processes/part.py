@@ -12,6 +12,7 @@ from app.ogc.processes import job_routes, routes
 from app.ogc.processes.answers import DEFAULT_LIMIT, MAX_LIMIT
 from app.ogc.processes.documents import JOBS, PROCESSES
 from app.ogc.processes.job_routes import STATES
+from app.ogc.processes.process import Input
 from app.ogc.processes.registry import PROCESSES as OFFERED
 from layers.model import Audience, Layer
 
@@ -80,7 +81,7 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
             "get": _operation("getStatus", "任务状态 · Status of a job", ok["status"], ("jobId", "f"), ("404", "406")),
             "delete": _operation(
                 "dismiss", "撤销任务 · Dismiss a job",
-                {"200": _content("已撤销 · Dismissed", {"type": "object"}, html=False)}, ("jobId",), ("404",),
+                {"200": _content("已撤销 · Dismissed", {"type": "object"}, html=False)}, ("jobId",), ("403", "404"),
             ),
         },
         "/jobs/{jobId}/results": {
@@ -102,26 +103,47 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
 def _execution(name: str, label: str, results: Json) -> Json:
     one = OFFERED[name]
     inputs = {
-        key: declared.schema if declared.most == 1 else {"type": "array", "items": declared.schema}
-        for key, declared in one.inputs.items()
+        "type": "object",
+        "required": [key for key, declared in one.inputs.items() if declared.required],
+        "properties": {key: _input(declared) for key, declared in one.inputs.items()},
+        "additionalProperties": False,
     }
     body = {
         "type": "object",
+        "required": ["inputs"],
         "properties": {
-            "inputs": {"type": "object", "properties": {key: {} for key in inputs}},
+            "inputs": inputs,
             "outputs": {"type": "object"},
             "response": {"type": "string", "enum": ["raw", "document"], "default": "raw"},
         },
     }
     created = {
         "description": "任务已接受 · The job is accepted",
-        "headers": {"Location": {"description": "任务 · The job", "schema": {"type": "string"}}},
+        "headers": {
+            "Location": {"description": "任务 · The job", "schema": {"type": "string"}},
+            "Preference-Applied": {"description": "respond-async", "schema": {"type": "string"}},
+        },
         "content": {JSON: {"schema": {"type": "object"}}},
     }
     made = _operation(
         f"{name}.execute", label, {**results, "201": created}, ("prefer",), ("400", "403", "404")
     )
     return made | {"requestBody": {"required": True, "content": {JSON: {"schema": body}}}}
+
+
+def _input(declared: Input) -> Json:
+    """A value itself, qualified or by reference; several in an array."""
+    several = [{"type": "array", "maxItems": declared.most, "items": declared.schema}]
+    qualified = {"type": "object", "required": ["value"], "properties": {"value": declared.schema}}
+    return {
+        "description": f"{declared.title.zh} · {declared.title.en}",
+        "anyOf": [
+            declared.schema,
+            *(several if declared.most > 1 else ()),
+            qualified,
+            _ref("schemas", "Link"),
+        ],
+    }
 
 
 def _query(name: str, text: str, schema: Json) -> Json:

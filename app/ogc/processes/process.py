@@ -1,7 +1,7 @@
 """What a process is: its inputs and outputs as JSON Schema, and the work itself. Also what an input may be."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +33,8 @@ class Result:
 
 Run = Callable[[Services, Actor, Mapping[str, Any], Path, Progress], Mapping[str, Result]]
 """Does the work: services, who asks, checked inputs, a folder for files, progress."""
+Check = Callable[[Services, Actor, Json], Json]
+"""Looks at inputs that fit their schemas before a job is put on record; returns them as the work will have them."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class Input:
 class Output:
     title: Text
     schema: Json
+    media: Mapping[str, str] = field(default_factory=dict)
+    """Media types that a client may choose from, with what each stands for in the input `chosen_by`."""
+    chosen_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Process:
     outputs: Mapping[str, Output]
     run: Run
     needs: Permission
+    check: Check
     modes: tuple[Mode, ...] = ("async-execute",)
     version: str = "1.0.0"
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from app.ogc.asking import ItemsQuery
 from app.ogc.links import Link
 from app.ogc.negotiate import DOCUMENT, JSON
 from app.ogc.pages import Row, Section, page
-from app.ogc.processes import documents, jobs
+from app.ogc.processes import documents, exporting, jobs
 from app.ogc.processes.answers import (
     Told,
     html_page,
@@ -35,7 +36,7 @@ from layers import catalog
 router = APIRouter()
 MOST_BYTES = 2 * 2**20
 SYNC_MOST = 20_000
-"""Features that are exported while the client waits; more become a job."""
+"""Features that are exported while the client waits; for more it must ask for a job."""
 ITEM = re.compile(r"collections/([a-z_]{1,60})/items/(\d{1,18})")
 
 
@@ -102,39 +103,49 @@ async def execute(asked: Asked) -> Response:
             permission=str(one.needs),
         )
     body = await _body(asked.request)
+    inputs = await checked(one, body.get("inputs", {}), lambda href: _resolved(asked, href))
+    inputs |= _chosen(one, body.get("outputs"), inputs)
     request: Json = {
-        "inputs": await checked(one, body.get("inputs", {}), lambda href: _resolved(asked, href)),
         "outputs": _outputs(one, body.get("outputs")),
         "response": _response(body),
+        "inputs": await run_in_threadpool(one.check, asked.services, asked.actor, inputs),
     }
-    if _synchronous(one, asked.request.headers.get("prefer", "")) and await _quick(
-        asked, one, request["inputs"]
-    ):
+    later = _prefers_later(asked.request)
+    if "sync-execute" in one.modes and not later:
+        await _require_quick(asked, one, request["inputs"])
         return await _now(asked, one, request)
     job = await in_scope(
         asked, lambda session: jobs.put(asked.services, session, asked.actor, one.id, request, queue=True)
     )
     record = await in_scope(asked, lambda session: jobs.find(session, job))
     made, links = documents.status(asked.at, JSON, record)
-    headers = {"Location": asked.at.to("jobs", str(job)), "Preference-Applied": "respond-async"}
-    return json_answer(asked, made, links, 201, headers)
+    headers = {"Location": asked.at.to("jobs", str(job))}
+    return json_answer(
+        asked, made, links, 201, headers | ({"Preference-Applied": "respond-async"} if later else {})
+    )
 
 
-def _synchronous(one: Process, prefer: str) -> bool:
-    """Without a preference the client waits, if the process allows that (req/core/process-execute-default-execution-mode)."""
-    asynchronous = any(part.split(";")[0].strip().lower() == "respond-async" for part in prefer.split(","))
-    return "sync-execute" in one.modes and not (asynchronous and "async-execute" in one.modes)
+def _prefers_later(request: Request) -> bool:
+    """Without this preference the client waits, if the process allows that (req/core/process-execute-default-execution-mode)."""
+    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    return any(one.partition(";")[0].strip().lower() == "respond-async" for one in preferences)
 
 
-async def _quick(asked: Asked, one: Process, inputs: Mapping[str, Any]) -> bool:
-    """Is it little enough to wait for? What is not becomes a job all the same, and the answer says so."""
+async def _require_quick(asked: Asked, one: Process, inputs: Mapping[str, Any]) -> None:
+    """Raises InvalidInput for what takes too long to wait for: the standard lets no job be made of it unasked."""
     if one.id != "export":
-        return True
-    layer = catalog.load()[inputs["layer"]]
-    if inputs.get("format") == "pmtiles" or layer.relation_for(asked.viewer.audience) is None:
-        return False
-    found = await asked.store.page(layer, asked.viewer, ItemsQuery(limit=1))
-    return found.matched is not None and found.matched <= SYNC_MOST
+        return
+    if inputs.get("format") != "pmtiles":
+        layer = catalog.load()[inputs["layer"]]
+        query = exporting.query_of(asked.services, asked.actor, layer, inputs)
+        found = await asked.store.page(layer, asked.viewer, replace(query, limit=1))
+        if found.matched is not None and found.matched <= SYNC_MOST:
+            return
+    raise InvalidInput(
+        "此导出耗时较长，请加请求头 Prefer: respond-async 作为任务执行 (this takes long: run it as a job, with the header Prefer: respond-async)",
+        field="Prefer",
+        expected="respond-async",
+    )
 
 
 async def _now(asked: Asked, one: Process, request: Json) -> Response:
@@ -178,6 +189,27 @@ def _outputs(one: Process, given: Any) -> dict[str, str]:
                 field=f"outputs.{name[:60]}",
             )
         found[name] = mode
+    return found
+
+
+def _chosen(one: Process, outputs: Any, inputs: Mapping[str, Any]) -> Json:
+    """Inputs that stand for the media types asked of outputs (`format.mediaType`). Raises InvalidInput."""
+    found: Json = {}
+    for name, asked in outputs.items() if isinstance(outputs, dict) else ():
+        wanted = asked.get("format") if isinstance(asked, dict) else None
+        media = wanted.get("mediaType") if isinstance(wanted, dict) else None
+        output = one.outputs.get(name)
+        if media is None or output is None or not output.chosen_by:
+            continue
+        value = output.media.get(media) if isinstance(media, str) else None
+        if value is None or inputs.get(output.chosen_by, value) != value:
+            raise InvalidInput(
+                f"输出 {name} 的格式有误 (this media type is not offered, or not what {output.chosen_by} says)",
+                field=f"outputs.{name}.format.mediaType",
+                value=str(media)[:60],
+                expected=", ".join(output.media),
+            )
+        found[output.chosen_by] = value
     return found
 
 
