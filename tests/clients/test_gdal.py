@@ -57,19 +57,6 @@ def test_the_new_one_sees_the_public_layers_without_a_key(service: Service) -> N
     assert west <= -179.9 and south <= 10 and east >= 179.9 and north >= 32.9
 
 
-def test_the_new_one_reads_points_of_a_tileset_at_their_places(service: Service) -> None:
-    frame = pyogrio.read_dataframe(
-        f"OGCAPI:{service.ogc}/collections/intakes?api_key={service.keys.nation}",
-        layer="Zoom level 13",
-        API="TILES",
-        bbox=(120.105, 31.195, 120.185, 31.205),
-    )
-    found = frame.to_crs("OGC:CRS84").geometry.get_coordinates().to_numpy()
-    assert {"source_type", "permit_state", "county_code"} <= set(frame.columns)
-    for _, lon, lat in (place_of(i) for i in range(311, 319)):
-        assert min(abs(found - (lon, lat)).sum(1)) < 2e-5
-
-
 def test_the_old_one_counts_reads_and_knows_the_types(ogr: Any, service: Service) -> None:
     source = f"OAPIF:{service.ogc}?api_key={service.keys.nation}"
     summary = ogr(*WHOLE, "-so", source, "intakes")
