@@ -25,7 +25,7 @@ FROM debian:bookworm-slim
 RUN mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf \
  && apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    python3 postgresql postgresql-postgis ca-certificates tini \
+    python3 postgresql postgresql-postgis fonts-wqy-microhei ca-certificates tini \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /data --uid 990 shuitu \
  && install -d -o shuitu -g shuitu /data

@@ -8,7 +8,7 @@ help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
 demo: frontend ## 启动示例 · bring up the demo (DETACH=1 returns once it is ready)
-	@scripts/install.sh postgis
+	@scripts/install.sh postgis fonts
 	@$(BIN)/shuitu demo $(if $(DETACH),--detach)
 
 stop: ## 停止服务和私有数据库 · stop the service and the private database
