@@ -43,7 +43,8 @@ class Facet:
         """The digit of an SQL expression that holds the field's declared value."""
         if self.field.values:
             return f"(coalesce(array_position({values_array(self.field)}, {value}::text), {self.base}) - 1)::smallint"
-        return f"(case when {value} between 1 and {YEARS - 1} then {value} else 0 end)::smallint"
+        # Named once: the value may be a query of its own.
+        return f"greatest(0, least(coalesce({value}, 0), {YEARS - 1}))::smallint"
 
     def value_sql(self, digit: str) -> str:
         """The declared value of an SQL expression that holds the digit; null where there is none."""

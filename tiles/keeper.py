@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from layers import catalog
 from layers.model import Layer
-from tiles import disk, postgis, publish
+from tiles import disk, postgis
 from tiles.address import PUBLIC, Address, Viewer
 from tiles.cache import Body, Lru, Place
 from tiles.disk import Files
@@ -124,8 +124,13 @@ class Keeper:
     def _variant(self, layer: Layer, viewer: Viewer, options: TileOptions) -> Any:
         # What is in force today may not be tomorrow: views of other layers ask for the date.
         day = 0 if layer.points else int(time.time() // 86400)
-        form = self._forms.get(layer.id) or self._forms.setdefault(layer.id, publish.form(layer))
+        form = self._forms.get(layer.id) or self._forms.setdefault(layer.id, _form(layer))
         return viewer, options.key, day, self.hidden_bits, form
+
+
+def _form(layer: Layer) -> str:
+    """Names the declaration by which tiles are made: another version of the product may have another."""
+    return hashlib.blake2b(layer.model_dump_json().encode(), digest_size=8).hexdigest()
 
 
 def _heard(task: asyncio.Task[Body]) -> None:

@@ -1,22 +1,22 @@
 """Writes the map tables: the one way from a layer's facts to its points and cells, in the caller's transaction.
 
 `rebuild` writes a layer or some counties of it anew, in bulk; `features` brings single features up to their
-facts and says what that changed in cells by deltas, which `tiles.fold` folds into them.
+facts and says what that changes in cells by deltas, which `tiles.fold` folds into them (`tiles.functions`).
 """
 
 import hashlib
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 import numpy as np
 import psycopg
+from psycopg.types.numeric import Int8
 
 from layers.derive.columns import quote
 from layers.model import Layer
 from tiles import facets as coding
-from tiles import overview, pgcopy
-from tiles.columns import BASE, columns, feed, volume_sql
+from tiles import functions, overview, pgcopy
+from tiles.columns import columns, feed, volume_sql
 from tiles.keys import morton, world
 
 BOUNDED = 64
@@ -28,8 +28,12 @@ CELLS: pgcopy.Columns = {
 
 
 def form(layer: Layer) -> str:
-    """Names what the map tables of a layer depend on: its declaration."""
-    return hashlib.blake2b(layer.model_dump_json().encode(), digest_size=12).hexdigest()
+    """Names what of a declaration the map tables of a layer are made by."""
+    assert layer.points is not None  # noqa: S101 - asked of big point layers only
+    kept, p = columns(layer), layer.points
+    codes = [(one.name, [value.value for value in one.field.values]) for one in kept.facets]
+    told = (codes, kept.numbers, kept.texts, p.prefix, p.feed, p.counted, p.summed, p.cells_to_zoom)
+    return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
 
 # ── in bulk ─────────────────────────────────────────────────────────────────────────────────────────
@@ -185,72 +189,21 @@ def features(connection: psycopg.Connection[Any], layer: Layer, ids: Iterable[in
     """Bring single features of a big point layer up to their facts: after these were created, changed or
     deleted, in the same transaction and scope. Returns the ids whose place on the map changed, came or went.
 
-    Does nothing for what is as it was. Raises ValueError if the layer has no map table.
+    What is as it was on the map is left alone, but its tiles are stale: they may carry any field. Raises
+    ValueError if the layer has no map table.
     """
     if layer.points is None:
         raise ValueError(f"{layer.id} has no map table")
+    # In the order of their ids, so that of two transactions one waits, and they do not block each other.
     wanted = sorted({int(one) for one in ids})
     if not wanted:
         return []
-    counties, rows, write = _statements(layer)
-    with connection.pipeline():
-        connection.execute(counties.encode(), {"ids": wanted, "layer": f"map:{layer.id}"})
-        # Rows are locked before facts are read: of two changes of one feature, the later reads what the earlier wrote.
-        connection.execute(rows.encode(), {"ids": wanted})
-        cursor = connection.execute(write.encode(), {"ids": wanted, "layer": layer.id})
-    return [row[0] for row in cursor.fetchall()]
-
-
-@cache
-def _statements(layer: Layer) -> tuple[str, str, str]:
-    """The locks of counties (shared: a rebuild excludes) and of rows, and the change itself as one statement."""
-    assert layer.points is not None  # noqa: S101
-    p, kept = layer.points, columns(layer)
-    table, source_id = quote(p.table), quote(layer.source.id)
-    counties = f"""
-select pg_advisory_xact_lock_shared(hashtext(%(layer)s), county_code) from (
-  select county_code from {table} where id = any(%(ids)s) union
-  select county_code from {feed(layer)} where {source_id} = any(%(ids)s) union select 0 order by 1) c"""
-    rows = f"select from {table} where id = any(%(ids)s) order by id for update"
-    geometry = f"v.{quote(layer.source.geometry)}"
-    own = [
-        *(f"{one.digit_sql(f'v.{quote(one.name)}')} as {quote(one.name)}" for one in kept.facets),
-        *(f"coalesce(v.{quote(name)}, 'NaN')::real as {quote(name)}" for name in kept.numbers),
-        *(f"v.{quote(name)}" for name in kept.texts),
-    ]
-    names = [*BASE, *kept.own]
-    listed = ", ".join(quote(name) for name in names)
-    classes = ", ".join(quote(one.name) for one in kept.facets)
-    decoded = ", ".join(one.value_sql(f"f.{quote(one.name)}") for one in kept.facets)
-    sums = f"key, county_code, basin_id, class, {volume_sql(layer, '{0}')} as volume, x >> 13 as sx, y >> 13 as sy"
-    write = f"""
-with old as materialized (select * from {table} where id = any(%(ids)s)),
-read as materialized (
-  select v.{source_id}::bigint as id, map.world_x(st_x({geometry})) as x, map.world_y(st_y({geometry})) as y,
-         v.county_code::integer as county_code, coalesce(v.basin_id, 0)::smallint as basin_id, {", ".join(own)}
-  from {feed(layer)} v where v.{source_id} = any(%(ids)s)
-), fresh as materialized (
-  select map.morton(f.x, f.y) as key, {coding.class_sql(layer, "f")} as class, f.* from read f
-), gone as (
-  delete from {table} t where t.id = any(%(ids)s) and not exists (select from fresh f where f.id = t.id)
-), written as (
-  insert into {table} as t ({listed}) select {listed} from fresh
-  on conflict (id) do update set ({listed}) = row({", ".join(f"excluded.{quote(name)}" for name in names)})
-  where ({", ".join(f"t.{quote(name)}" for name in names)}) is distinct from ({", ".join(f"excluded.{quote(name)}" for name in names)})
-), named as (
-  insert into {quote(p.classes)} (class, {classes}) select distinct on (f.class) f.class, {decoded} from fresh f
-  where not exists (select from {quote(p.classes)} k where k.class = f.class)
-), moved as (
-  select -1 as n, {sums.format("old")} from old
-  union all select 1, {sums.format("fresh")} from fresh
-), changed as (
-  insert into {quote(p.deltas)} (key, county_code, basin_id, class, n, volume, sx, sy)
-  select key, county_code, basin_id, class, sum(n), sum(n * volume), sum(n * sx), sum(n * sy) from moved
-  group by key, county_code, basin_id, class having sum(n) <> 0 or sum(n * volume) <> 0 or sum(n * sx) <> 0 or sum(n * sy) <> 0
-), logged as (
-  insert into map.touched (layer, county_code, basin_id, x0, y0, x1, y1)
-  select distinct %(layer)s, county_code, basin_id, x, y, x, y from (
-    select id, county_code, basin_id, x, y from old union all select id, county_code, basin_id, x, y from fresh) t
-)
-select coalesce(old.id, fresh.id) from old full join fresh using (id) where old.key is distinct from fresh.key"""
-    return counties, rows, write
+    publish = functions.name(layer)
+    if len(wanted) == 1:
+        row = connection.execute(f"select {publish}(%s)".encode(), (Int8(wanted[0]),)).fetchone()
+        return wanted if row and row[0] else []
+    rows = connection.execute(
+        f"select u.id from unnest(%s::bigint[]) with ordinality u(id, n) where {publish}(u.id)".encode(),
+        (wanted,),
+    )
+    return [row[0] for row in rows]

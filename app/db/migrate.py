@@ -1,4 +1,4 @@
-"""Bring a database to the present schema: administrator's part, migrations, views."""
+"""Bring a database to the present schema: administrator's part, migrations, views, functions of the map tables."""
 
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from sqlalchemy import Connection, text
 
 from app.db.engine import Dsns, engine
 from app.errors import ConfigurationError
+from layers import catalog
+from tiles import functions
 
 HERE = Path(__file__).resolve().parent
 BOOTSTRAP = HERE / "sql" / "bootstrap.sql"
@@ -91,6 +93,9 @@ def upgrade(dsns: Dsns, *, public_accuracy_bits: int = 12) -> None:
             connection.execute(text("grant select on shuitu.schema_version to shuitu_service"))
             for view in sorted((HERE / "views").glob("*.sql")):
                 run_script(connection, view)
+            for layer in catalog.load().values():
+                if layer.points is not None:
+                    connection.exec_driver_sql(functions.definition(layer))
             connection.commit()
             connection.execute(text("select pg_advisory_unlock(7308917)"))
             connection.commit()
