@@ -1,6 +1,5 @@
 """The service as a process of its own on a small register: real clients open it by its address."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -22,8 +21,8 @@ class Service:
 
     address: str
     keys: served.Accounts
-    environment: dict[str, str]
-    """For commands on its data."""
+    settings: dict[str, str]
+    """Variables by which a command works on its data."""
 
     @property
     def ogc(self) -> str:
@@ -39,7 +38,7 @@ def service(new_database: Callable[[], Dsns], tmp_path_factory: pytest.TempPathF
     # A process of its own: GDAL holds Python's lock while it waits for an answer.
     with served.process(dsns, folder) as (_, address):
         told = {"SHUITU_DATABASE_URL": str(dsns.admin), "SHUITU_DATA_DIR": str(folder)}
-        yield Service(address, accounts, os.environ | told)
+        yield Service(address, accounts, told)
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyogrio
 import pytest
 
 from tests.clients.conftest import Service
+from tests.clients.exporting import exported
 from tests.served import INTAKES, REGIONS, place_of
 
 WHOLE = ["-ro", "-oo", "PAGE_SIZE=1000"]
@@ -97,8 +99,6 @@ def test_the_old_one_sends_box_and_time_to_the_server(ogr: Any, service: Service
 
 
 def test_the_old_one_reads_one_tile(ogr: Any, service: Service, tmp_path: Path) -> None:
-    import httpx
-
     tile = tmp_path / "tile.mvt"
     answer = httpx.get(f"{service.address}/tiles/regions/8/213/104")
     tile.write_bytes(answer.content)
@@ -129,10 +129,8 @@ def test_the_old_one_sees_the_maps_of_wmts(gdalinfo: str, service: Service) -> N
     assert "Size is " in done.stdout
 
 
-def test_both_read_an_archive_or_the_new_one_alone(service: Service) -> None:
+def test_the_new_one_reads_an_archive(service: Service) -> None:
     """PMTiles came with GDAL 3.8."""
-    from tests.clients.exporting import exported
-
     archive = exported(service, "regions", "8")
     source = f"/vsicurl/{service.address}/archives/{archive}"
     info = pyogrio.read_info(source, layer="regions")

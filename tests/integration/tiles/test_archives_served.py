@@ -242,14 +242,13 @@ def test_a_bucket_out_of_reach_is_told(
     assert time.monotonic() - begun < 30
 
 
-def test_gdal_opens_the_archive_over_http(
+@pytest.mark.parametrize("kept", ["bucket"], indirect=True)
+def test_gdal_opens_an_archive_that_lies_in_a_bucket(
     kept: Kept, register: tuple[Dsns, served.Accounts], tmp_path: Path
 ) -> None:
     done = CliRunner().invoke(app, ["tiles", "export", "intakes", "--maxzoom", "8"])
     assert done.exit_code == 0, done.output
     with served.process(register[0], tmp_path) as (_, address):
-        if not Settings().archives_url:
-            shutil.copytree(Settings().archives_dir, tmp_path / "archives")
         layers = pyogrio.list_layers(f"/vsicurl/{address}/archives/intakes.pmtiles")
         assert [name for name, _ in layers] == ["intakes"]
         frame = pyogrio.read_dataframe(f"/vsicurl/{address}/archives/intakes.pmtiles", layer="intakes")
