@@ -128,7 +128,12 @@ def build(settings: Settings) -> Parts:
     made = services(settings)
     identifier: Identifier = made.parts["identifier"]
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
-        made.dsns.map, min_size=1, max_size=MAP_CONNECTIONS, open=False, timeout=20
+        made.dsns.map,
+        kwargs={"autocommit": True},  # tiles take one trip to the database, without BEGIN and COMMIT
+        min_size=1,
+        max_size=MAP_CONNECTIONS,
+        open=False,
+        timeout=20,
     )
 
     async def identify(request: Request) -> Viewer:

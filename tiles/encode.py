@@ -92,7 +92,7 @@ class Encoder:
         real = data.dtype.kind == "f"
         present = ~np.isnan(data) if real else data != np.iinfo(data.dtype).min
         distinct, inverse = np.unique(data[present], return_inverse=True)
-        self._values.append(_reals(distinct) if real else b"".join(_value(int(v)) for v in distinct.tolist()))
+        self._values.append(_reals(distinct) if real else _wholes(distinct.astype(np.int64)))
         return self._indexed(present, inverse, len(distinct))
 
     def _indexed(self, present: Array, index: Array, count: int) -> Array:
@@ -118,14 +118,19 @@ class _Rows:
         self.used[:, self.at] = True if where is None else where
         self.at += 1
 
+    def taken(self) -> bytes:
+        """The bytes used, row by row."""
+        return self.bytes[:, : self.at][self.used[:, : self.at]].tobytes()
+
     def varint(self, values: Array, where: Array | None = None) -> None:
-        for i in range(_width(int(values.max(initial=0)))):
-            rest = values >> 7 * i
-            more = rest >> 7
-            self.bytes[:, self.at] = (rest & 127) | ((more > 0).astype(np.uint8) << 7)
-            used = rest > 0 if i else np.ones(len(values), bool)
-            self.used[:, self.at] = used if where is None else used & where
+        rest, used = values, where
+        for left in range(_width(int(values.max(initial=0))) - 1, -1, -1):
+            more = rest > 127 if left else None
+            self.bytes[:, self.at] = rest if more is None else np.where(more, rest & 127 | 128, rest)
+            self.used[:, self.at] = True if used is None else used
             self.at += 1
+            if more is not None:
+                rest, used = rest >> 7, more if used is None else more & used
 
 
 def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array]]) -> bytes:
@@ -150,7 +155,8 @@ def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array
     rows.varint(size_tags, some)
     for key, index in tags:
         there = index >= 0
-        rows.varint(np.full(len(x), key), there)
+        for byte in _varint(key):
+            rows.constant(byte, there)
         rows.varint(np.maximum(index, 0), there)
     for byte in (0x18, 0x01, 0x22):
         rows.constant(byte)
@@ -158,7 +164,7 @@ def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array
     rows.constant(0x09)
     rows.varint(px)
     rows.varint(py)
-    return rows.bytes[:, : rows.at][rows.used[:, : rows.at]].tobytes()
+    return rows.taken()
 
 
 def _width(value: int) -> int:
@@ -208,6 +214,19 @@ def _reals(values: Array) -> bytes:
     out["head"] = (0x22, 5, 0x15) if four else (0x22, 9, 0x19)
     out["value"] = values
     return out.tobytes()
+
+
+def _wholes(values: Array) -> bytes:
+    """Values of whole numbers: an unsigned varint each, a zigzag one of what is negative."""
+    negative = values < 0
+    told = np.where(negative, -2 * values - 1, values)
+    rows = _Rows(len(values), 14)
+    rows.constant(0x22)
+    rows.varint(1 + _widths(told))
+    rows.constant(0x28)
+    rows.bytes[negative, rows.at - 1] = 0x30
+    rows.varint(told)
+    return rows.taken()
 
 
 def _texts(joined: bytes, lengths: Array) -> bytes:

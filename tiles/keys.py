@@ -60,7 +60,10 @@ def morton(x: Int64s, y: Int64s) -> Int64s:
 
 def morton_of(x: int, y: int) -> int:
     """Morton key of one position or tile."""
-    return int(morton(np.asarray([x]), np.asarray([y]))[0])
+    key = 0
+    for bit in range(max(x.bit_length(), y.bit_length())):
+        key |= (x >> bit & 1) << 2 * bit | (y >> bit & 1) << 2 * bit + 1
+    return key
 
 
 def point_range(tile: Address) -> tuple[int, int]:

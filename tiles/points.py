@@ -5,12 +5,12 @@ their label does. Filters that cells cannot answer are asked of the points, if t
 result is gathered into cells where it would be too big to draw or to send.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from psycopg import AsyncConnection
 
 from layers.derive.columns import tile_columns
 from layers.model import Audience, Layer
@@ -84,36 +84,33 @@ def request(
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def read(connection: AsyncConnection[Any], asked: Request) -> list[Cells | Points]:
+Read = Callable[[Statement], Awaitable[tuple[Any, ...]]]
+"""Gives the one row of a statement, in the viewer's scope."""
+
+
+async def read(row: Read, asked: Request) -> list[Cells | Points]:
     """The parts of a tile. Raises TooWide."""
-    return [await _part(connection, asked, block) for block in blocks(asked.grid)]
+    return [await _part(row, asked, block) for block in blocks(asked.grid)]
 
 
-async def _part(connection: AsyncConnection[Any], asked: Request, block: Address) -> Cells | Points:
+async def _part(row: Read, asked: Request, block: Address) -> Cells | Points:
     assert asked.layer.points is not None  # noqa: S101 - asked of big point layers
     p, where = asked.layer.points, asked.where
     if where.by_point:
-        await _bounded(connection, asked, block)
+        await _bounded(row, asked, block)
     elif block.z <= p.cells_to_zoom:
-        found = _cells(asked, block, await _row(connection, source.cells(asked.layer, block, where)))
-        if found[0] > p.max_points:
-            return found[1]
-    single = _points(asked, await _row(connection, _statement(asked, block)))
+        total, cells = _cells(asked, block, await row(source.cells(asked.layer, block, where)))
+        if total > p.max_points:
+            return cells
+    single = _points(asked, await row(_statement(asked, block)))
     if len(single.id) > p.max_points and (where.by_point or block.z <= p.cells_to_zoom):
         return gathered(asked, single)
     return single
 
 
-async def _row(connection: AsyncConnection[Any], statement: Statement) -> tuple[Any, ...]:
-    cursor = await connection.execute(statement.sql.encode(), statement.values, binary=True)
-    row: tuple[Any, ...] | None = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - aggregates give one row
-    return row
-
-
-async def _bounded(connection: AsyncConnection[Any], asked: Request, block: Address) -> None:
+async def _bounded(row: Read, asked: Request, block: Address) -> None:
     most = SCANNED if holds(asked.layer, asked.where.fields) else JOINED
-    (count,) = await _row(connection, source.count_in(asked.layer, block))
+    (count,) = await row(source.count_in(asked.layer, block))
     if count > most:
         raise TooWide(
             f"此范围内有 {count} 个对象，该条件需逐个判断，请放大后再试；按图例分类筛选不受此限 "

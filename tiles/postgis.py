@@ -20,11 +20,14 @@ SCOPE = (
     "select set_config('app.scope_lo', %s, true), set_config('app.scope_hi', %s, true), "
     "set_config('app.scope_basin', %s, true)"
 )
+ENTER = SCOPE + ", set_config('statement_timeout', %s, true), pg_current_snapshot()::text"
 LIMIT_BYTES = 500_000
 """Of a tile as it is sent, compressed: what would be more is summarised."""
 EXTENTS = (4096, 2048, 1024, 512, 256)
 """Grids on which lines and polygons are drawn, until they fit."""
 TIMEOUT_S = 10
+AT_ONCE = 2_000
+"""Fewer features are encoded right away: to hand them to a thread would cost as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,15 @@ async def make(
 async def _points(
     pool: Pool, layer: Layer, viewer: Viewer, address: Address, options: TileOptions, hidden_bits: int
 ) -> Made:
-    asked = points.request(layer, viewer.audience, address, options, hidden_bits)
-    async with pool.connection() as connection, connection.transaction():
-        snapshot = await _enter(connection, viewer)
-        parts = await points.read(connection, asked)
-    # Beside the event loop, so that tiles from the cache need not wait.
-    made = await asyncio.to_thread(_fitting, asked, parts)
-    return Made(made.plain, made.zipped, snapshot)
+    wanted = points.request(layer, viewer.audience, address, options, hidden_bits)
+    async with pool.connection() as connection:
+        reader = Reader(connection, viewer)
+        parts = await points.read(reader.row, wanted)
+    if sum(len(part.x) for part in parts) < AT_ONCE:
+        made = _fitting(wanted, parts)
+    else:  # beside the event loop, so that tiles from the cache need not wait
+        made = await asyncio.to_thread(_fitting, wanted, parts)
+    return Made(made.plain, made.zipped, reader.snapshot)
 
 
 def _fitting(asked: points.Request, parts: list[Any]) -> Made:
@@ -89,28 +94,42 @@ def _fitting(asked: points.Request, parts: list[Any]) -> Made:
 
 async def _plain(pool: Pool, layer: Layer, viewer: Viewer, address: Address, options: TileOptions) -> Made:
     made = Made(b"", b"")
-    async with pool.connection() as connection, connection.transaction():
-        snapshot = await _enter(connection, viewer)
+    async with pool.connection() as connection:
+        reader = Reader(connection, viewer)
         for extent in EXTENTS:
-            found = await _one(connection, source.features(layer, viewer.audience, address, options, extent))
+            (found,) = await reader.row(source.features(layer, viewer.audience, address, options, extent))
             made = zipped(bytes(found or b""))
             if len(made.zipped) <= LIMIT_BYTES:
                 break
-    return Made(made.plain, made.zipped, snapshot)
+    return Made(made.plain, made.zipped, reader.snapshot)
 
 
 def zipped(plain: bytes) -> Made:
     return Made(plain, igzip.compress(plain, 1) if plain else b"")
 
 
-async def _enter(connection: AsyncConnection[Any], viewer: Viewer) -> str:
-    """Enter the viewer's scope; gives a snapshot older than all that is read from here on."""
-    async with connection.pipeline():
-        await enter_scope(connection, viewer)
-        await connection.execute(f"set local statement_timeout = '{TIMEOUT_S}s'".encode())
-        cursor = await connection.execute("select pg_current_snapshot()::text")
-    row = await cursor.fetchone()
-    return str(row[0]) if row else ""
+@dataclass
+class Reader:
+    """Reads rows in the viewer's scope, each by one trip to the database: what is sent in one pipeline is one
+    transaction, so the scope holds for the statement that follows it, and for nothing else."""
+
+    connection: AsyncConnection[Any]
+    viewer: Viewer
+    snapshot: str = ""
+    """One older than all that was read."""
+
+    async def row(self, statement: Statement) -> tuple[Any, ...]:
+        """The one row of a statement. Its identifiers come from the declaration; values are parameters."""
+        v = self.viewer
+        scope = (str(v.lo), str(v.hi), "" if v.basin is None else str(v.basin), f"{TIMEOUT_S}s")
+        async with self.connection.pipeline():
+            entered = await self.connection.execute(ENTER, scope)
+            cursor = await self.connection.execute(statement.sql.encode(), statement.values, binary=True)
+        row: tuple[Any, ...] | None = await cursor.fetchone()
+        if not self.snapshot:
+            self.snapshot = str((await entered.fetchone() or ("",))[-1])
+        assert row is not None  # noqa: S101 - aggregates give one row
+        return row
 
 
 async def _one(connection: AsyncConnection[Any], statement: Statement) -> Any:
