@@ -192,7 +192,7 @@ def _one(bodies: Sequence[Body]) -> Body:
     plain = b"".join(body.plain for body in bodies)
     return Body(
         plain,
-        igzip.compress(plain, 1) if plain else b"",
+        igzip.compress(plain, 1, mtime=0) if plain else b"",
         hashlib.blake2b("/".join(body.etag for body in bodies).encode(), digest_size=12).hexdigest(),
     )
 

@@ -137,6 +137,18 @@ def test_a_later_process_takes_files_that_are_fresh_and_no_others(
         change(writer, 1, "linked")
 
 
+def test_a_tile_made_twice_has_the_same_bytes_whenever_it_was_made(stored: Dsns, tmp_path: Path) -> None:
+    async def run(folder: str) -> Body:
+        async with process(stored, tmp_path / folder) as keeper:
+            return await keeper.body(INTAKES, NATION, near)
+
+    with connect(stored) as writer:
+        near = tile_of(writer, 1, 12)
+    first = asyncio.run(run("one"))
+    time.sleep(1.1)  # gzip knows seconds
+    assert asyncio.run(run("another")) == first
+
+
 def test_a_torn_file_is_no_tile(stored: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tiles.keeper.WORTH_S", 0.0)
 
