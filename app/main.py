@@ -16,7 +16,9 @@ def create(settings: Settings | None = None) -> ASGIApp:
     settings = settings or Settings()
     logging.configure(settings.log_format, settings.log_level)
     parts = wiring.build(settings)
-    return RequestContext(_Before(parts.tiles, ("/tiles/", "/archives/"), fastapi_app(settings, parts)))
+    app = RequestContext(_Before(parts.tiles, ("/tiles/", "/archives/"), fastapi_app(settings, parts)))
+    app.tiles = parts.tiles  # for app.hotline
+    return app
 
 
 def fastapi_app(settings: Settings, parts: wiring.Parts | None = None) -> FastAPI:

@@ -21,6 +21,7 @@ def run(settings: Settings) -> None:
     uvicorn.run(
         "app.main:create",
         factory=True,
+        http="app.hotline:TilesFirst",
         host=settings.host,
         port=settings.port,
         workers=settings.processes,

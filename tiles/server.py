@@ -1,12 +1,9 @@
-"""The tile server: a bare ASGI app for /tiles and /archives.
-
-A tile in memory that nobody logged in for is answered without a request object: that is the path of the
-many, and what it costs bounds how many there can be.
-"""
+"""The tile server: a bare ASGI app for /tiles and /archives."""
 
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -39,8 +36,9 @@ CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, Content-Range, X-Request-Id",
 }
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers, content."""
 VARY = "Accept-Encoding, Cookie, Authorization, X-API-Key"
-CREDENTIALS = {b"cookie", b"authorization", b"x-api-key"}
 
 
 class NotSignedInError(Exception):
@@ -61,51 +59,23 @@ class TileServer:
         return self.keeper.versions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (hit := self._hit(scope)) is not None:
-            for message in hit:
-                await send(message)
-            return
         request = Request(scope, receive)
         response = await self._answer(request)
         await response(scope, receive, send)
 
-    def _hit(self, scope: Scope) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """The answer to a plain request of the public for a tile that is in memory; None: take the long way."""
-        if scope["method"] != "GET":
-            return None
-        query = scope["query_string"]
+    def kept(self, path: str, query: bytes, *, zipped: bool, wanted: str | None) -> Answer | None:
+        """The answer to a GET by the public, if the tile is in memory; None: take the long way."""
         if query and not PLAIN_QUERY.fullmatch(query):
             return None
-        parts = scope["path"].split("/")
-        if len(parts) != 6 or parts[1] != "tiles":
+        named = _named(path)
+        if named is None or not self._knows(named[0], query):
             return None
-        wanted, zipped = None, False
-        for name, value in scope["headers"]:
-            if name in CREDENTIALS:
-                return None
-            if name == b"if-none-match":
-                wanted = value.decode("latin-1")
-            elif name == b"accept-encoding":
-                zipped = b"gzip" in value
-        layer = catalog.load().get(parts[2])
-        if layer is None or not layer.is_public or not (query == b"" or self._knows(layer, query)):
-            return None
-        try:
-            address = Address.parse(*parts[3:])
-        except BadAddress:
-            return None
-        body = self.keeper.kept(layer, PUBLIC, address)
-        if body is None:
-            return None
-        status, headers, content = answer(body, PUBLIC, zipped=zipped, wanted=wanted)
-        return (
-            {"type": "http.response.start", "status": status, "headers": headers},
-            {"type": "http.response.body", "body": content},
-        )
+        body = self.keeper.kept(named[0], PUBLIC, named[1])
+        return None if body is None else answer(body, PUBLIC, zipped=zipped, wanted=wanted)
 
     def _knows(self, layer: Layer, query: bytes) -> bool:
         """Has this process seen the version that the client has heard of?"""
-        match = VERSION.search(query)
+        match = VERSION.search(query) if query else None
         return match is None or int(match[1]) <= self.versions.of(layer.id)
 
     async def _answer(self, request: Request) -> Response:
@@ -205,6 +175,19 @@ class TileServer:
         return Response(b"" if request.method == "HEAD" else body, 200, headers, "application/json")
 
 
+@lru_cache(maxsize=65_536)
+def _named(path: str) -> tuple[Layer, Address] | None:
+    """The public layer and the tile that a path names; None: no such tile, or more to say about it."""
+    parts = path.split("/")
+    layer = catalog.load().get(parts[2]) if len(parts) == 6 and parts[1] == "tiles" else None
+    if layer is None or not layer.is_public:
+        return None
+    try:
+        return layer, Address.parse(*parts[3:])
+    except BadAddress:
+        return None
+
+
 def _layer(name: str, viewer: Viewer) -> Layer:
     layer = catalog.load()[name]
     if layer.relation_for(viewer.audience) is None:
@@ -212,9 +195,7 @@ def _layer(name: str, viewer: Viewer) -> Layer:
     return layer
 
 
-def answer(
-    body: Body, viewer: Viewer, *, zipped: bool, wanted: str | None
-) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def answer(body: Body, viewer: Viewer, *, zipped: bool, wanted: str | None) -> Answer:
     """Status, headers and content of a tile; `wanted` is If-None-Match."""
     # What a log-in sees must never be kept by a shared cache; everybody asks again, and gets 304.
     share = b"public" if viewer.audience == "public" else b"private"
