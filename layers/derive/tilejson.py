@@ -15,11 +15,23 @@ MVT_TYPES = {
 }
 
 
+def cell_fields(layer: Layer, audience: Audience) -> dict[str, str]:
+    """What overview cells carry, and `n`, which single points have too: 1."""
+    if layer.points is None:
+        return {}
+    seen = {field.name for field in layer.fields_for(audience)}
+    found = {"n": "Number", "cell": "Boolean"}
+    if layer.points.summed in seen:
+        found["volume"] = "Number"
+    if layer.points.counted in seen:
+        found |= {f"n_{value.value}": "Number" for value in layer.field(layer.points.counted).values}
+    return found | {"cz": "Number", "cx": "Number", "cy": "Number"}
+
+
 def vector_layer(layer: Layer, audience: Audience) -> dict[str, Any]:
     """The `vector_layers` member: one MVT layer, named like the declaration."""
     fields = {name: MVT_TYPES[layer.field(name).type] for name in tile_columns(layer, audience)}
-    if layer.points:
-        fields |= {"n": "Number", "volume": "Number", "cell": "Boolean"}
+    fields |= cell_fields(layer, audience)
     return {
         "id": layer.id,
         "description": layer.title.zh,
