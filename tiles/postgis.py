@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from isal import igzip
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -13,6 +12,7 @@ from layers.model import Layer
 from tiles import points, source
 from tiles.address import Address, Viewer
 from tiles.options import DEFAULT, TileOptions, TooWide
+from tiles.packing import packed
 from tiles.source import Statement
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -105,8 +105,7 @@ async def _plain(pool: Pool, layer: Layer, viewer: Viewer, address: Address, opt
 
 
 def zipped(plain: bytes) -> Made:
-    # Without the time of day: equal tiles of two processes have equal bytes, and so the same tag.
-    return Made(plain, igzip.compress(plain, 1, mtime=0) if plain else b"")
+    return Made(plain, packed(plain))
 
 
 @dataclass

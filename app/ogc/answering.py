@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 import psycopg
 from fastapi import APIRouter
-from isal import igzip
 from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.concurrency import run_in_threadpool
@@ -35,6 +34,7 @@ from app.ogc.viewer import viewer_of
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC, Viewer
+from tiles.packing import packed
 from tiles.server import etag_matches
 
 CORS = {
@@ -237,7 +237,7 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
     ):
         del headers["Content-Type"]
         return Response(status_code=304, headers=headers)
-    body = igzip.compress(answer.body, 1) if zipped else answer.body
+    body = packed(answer.body) if zipped else answer.body
     if zipped:
         headers["Content-Encoding"] = "gzip"
     headers["Content-Length"] = str(len(body))

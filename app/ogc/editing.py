@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from fastapi import Request
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
@@ -32,6 +31,7 @@ from app.imports.staging import driver_of
 from app.ogc import items, query
 from app.ogc.answering import CORS, READ, Asked, problem, sent
 from app.ogc.asking import ItemsQuery
+from app.ogc.bodies import json_object
 from app.ogc.negotiate import GEOJSON, JSON
 from app.ogc.parameters import READERS, only
 from app.registry import service
@@ -231,21 +231,7 @@ async def _body(request: Request, media: tuple[str, ...]) -> dict[str, Any]:
             f"内容类型应为 {'、'.join(media)}，得到 {given[:60] or '无'} (send {' or '.join(media)})",
             accepted=list(media),
         )
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > LARGEST:
-            raise InvalidInput(
-                f"内容超过{LARGEST}字节 (the body is larger than {LARGEST} bytes)", field="body"
-            )
-        parts.append(part)
-    try:
-        body = orjson.loads(b"".join(parts))
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"内容不是 JSON (the body is not JSON): {error}", field="body") from None
-    if not isinstance(body, dict):
-        raise InvalidInput("内容应为一个 JSON 对象 (the body must be a JSON object)", field="body")
-    return body
+    return await json_object(request, LARGEST)
 
 
 async def _content_crs(asked: Asked, layer: Layer) -> Crs:

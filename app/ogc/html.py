@@ -1,52 +1,18 @@
 """The pages: quiet, Chinese first, without scripts and without any other host."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import orjson
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from app.ogc.documents import TITLE, description, title
 from app.ogc.links import Addresses, Link
-from app.ogc.negotiate import HTML
+from app.ogc.pages import Crumb, rendered
 from app.ogc.parameters import queryables
 from app.ogc.sketch import Sketch, sketch
 from app.ogc.store import Page
 from layers.derive.queryables import Kind
 from layers.model import Audience, Field, Layer
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("app.ogc"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Crumb:
-    """A step of the path above a page."""
-
-    label: str
-    href: str
-
-
-def _rendered(name: str, heading: str, crumbs: Iterable[Crumb], links: list[Link], **facts: object) -> bytes:
-    machine = next(
-        (link.href for link in links if link.type != HTML and link.rel in ("self", "alternate")), None
-    )
-    text = (
-        _environment()
-        .get_template(f"{name}.html")
-        .render(heading=heading, site=TITLE, crumbs=list(crumbs), links=links, machine=machine, **facts)
-    )
-    return text.encode()
 
 
 def _crumbs(at: Addresses, layer: Layer | None = None, *, items: bool = False) -> list[Crumb]:
@@ -60,11 +26,11 @@ def _crumbs(at: Addresses, layer: Layer | None = None, *, items: bool = False) -
 
 
 def landing(made: Mapping[str, Any], links: list[Link]) -> bytes:
-    return _rendered("landing", TITLE, (), links, text=made["description"])
+    return rendered("landing", TITLE, (), links, text=made["description"])
 
 
 def conformance(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> bytes:
-    return _rendered(
+    return rendered(
         "conformance", "符合的标准 · Conformance classes", _crumbs(at), links, classes=made["conformsTo"]
     )
 
@@ -76,7 +42,7 @@ def definition(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> byt
         for method, operation in found.items()
         if method in ("get", "post", "put", "patch", "delete")
     ]
-    return _rendered(
+    return rendered(
         "definition",
         "接口说明 · The API",
         _crumbs(at),
@@ -92,14 +58,14 @@ def collections(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> by
         (one["title"], one["description"], at.to("collections", one["id"], f="html"))
         for one in made["collections"]
     ]
-    return _rendered("collections", "图层 · Collections", _crumbs(at), links, rows=rows)
+    return rendered("collections", "图层 · Collections", _crumbs(at), links, rows=rows)
 
 
 def collection(
     at: Addresses, layer: Layer, audience: Audience, made: Mapping[str, Any], links: list[Link]
 ) -> bytes:
     extent = made.get("extent", {})
-    return _rendered(
+    return rendered(
         "collection",
         title(layer),
         _crumbs(at, layer)[:-1],
@@ -122,7 +88,7 @@ KINDS = {
 
 def fields(at: Addresses, layer: Layer, audience: Audience, links: list[Link], kind: Kind) -> bytes:
     filters = queryables(layer, audience)
-    return _rendered(
+    return rendered(
         "fields",
         f"{title(layer)}：{KINDS[kind]}",
         _crumbs(at, layer),
@@ -142,7 +108,7 @@ def functions(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> byte
         )
         for one in made["functions"]
     ]
-    return _rendered("functions", "过滤函数 · Functions for filters", _crumbs(at), links, rows=rows)
+    return rendered("functions", "过滤函数 · Functions for filters", _crumbs(at), links, rows=rows)
 
 
 def items(at: Addresses, layer: Layer, audience: Audience, page: Page, links: list[Link]) -> bytes:
@@ -156,7 +122,7 @@ def items(at: Addresses, layer: Layer, audience: Audience, page: Page, links: li
         )
         for feature in features
     ]
-    return _rendered(
+    return rendered(
         "items",
         f"{title(layer)}：要素 · Features",
         _crumbs(at, layer),
@@ -172,7 +138,7 @@ def items(at: Addresses, layer: Layer, audience: Audience, page: Page, links: li
 def item(at: Addresses, layer: Layer, audience: Audience, feature: str, links: list[Link]) -> bytes:
     made = orjson.loads(feature)
     label = layer.symbology.label or "name"
-    return _rendered(
+    return rendered(
         "item",
         f"{title(layer)} {made['properties'].get(label) or made['id']}",
         _crumbs(at, layer, items=True),

@@ -18,7 +18,7 @@ from app.ogc.negotiate import (
     SCHEMA,
     Formats,
 )  # fmt: skip
-from app.ogc.openapi_parameters import PARAMETERS
+from app.ogc.openapi_parameters import PARAMETERS, parameter
 from app.ogc.parameters import queryables
 from app.ogc.part import Part
 from app.ogc.sorting import sortables
@@ -203,15 +203,7 @@ def _names(name: str, text: str, fields: Iterable[Field], before: str = "") -> J
     """A parameter that is a list of field names."""
     pattern = f"^{before}({'|'.join(field.name for field in fields)})$"
     schema = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": pattern}}
-    return {
-        "name": name,
-        "in": "query",
-        "description": text,
-        "required": False,
-        "schema": schema,
-        "style": "form",
-        "explode": False,
-    }
+    return parameter(name, text, schema)
 
 
 def _queryable(field: Field) -> Json:
@@ -220,15 +212,7 @@ def _queryable(field: Field) -> Json:
         schema["enum"] = [value.value for value in field.values]
     if field.unit:
         schema["x-ogc-unit"] = UCUM.get(field.unit, field.unit)
-    return {
-        "name": field.name,
-        "in": "query",
-        "description": f"{field.title.zh} · {field.title.en}",
-        "required": False,
-        "schema": schema,
-        "style": "form",
-        "explode": False,
-    }
+    return parameter(field.name, f"{field.title.zh} · {field.title.en}", schema)
 
 
 LINKS: Json = {"type": "array", "items": _ref("schemas", "Link")}

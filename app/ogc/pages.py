@@ -38,14 +38,27 @@ class Crumb:
 
 
 @cache
-def _environment() -> Environment:
+def environment(package: str = "app.ogc") -> Environment:
+    """The templates of a package; values are escaped, and a value that is missing is an error."""
     return Environment(
-        loader=PackageLoader("app.ogc"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def rendered(
+    name: str, heading: str, crumbs: Iterable[Crumb], links: Sequence[Link], **facts: object
+) -> bytes:
+    """A page of our templates, with a link to its machine form."""
+    machine = next((one.href for one in links if one.type != HTML and one.rel in ("self", "alternate")), None)
+    template = environment().get_template(f"{name}.html")
+    text = template.render(
+        heading=heading, site=TITLE, crumbs=list(crumbs), links=links, machine=machine, **facts
+    )
+    return text.encode()
 
 
 def page(
@@ -58,19 +71,6 @@ def page(
     crumbs: Iterable[Crumb] = (),
 ) -> bytes:
     """The page of a document, with links to its machine form."""
-    machine = next((one.href for one in links if one.type != HTML and one.rel in ("self", "alternate")), None)
     home = Crumb("水图 · Shuitu", at.to(f="html"))
-    rendered = (
-        _environment()
-        .get_template("plain.html")
-        .render(
-            heading=heading,
-            site=TITLE,
-            crumbs=[home, *crumbs],
-            links=[one for one in links if "{" not in one.href],
-            machine=machine,
-            text=text,
-            sections=list(sections),
-        )
-    )
-    return rendered.encode()
+    shown = [one for one in links if "{" not in one.href]
+    return rendered("plain", heading, [home, *crumbs], shown, text=text, sections=list(sections))

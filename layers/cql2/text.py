@@ -32,9 +32,6 @@ SHAPES = {
 LEVELS = {"Point": 0, "LineString": 1, "MultiPoint": 1, "Polygon": 2, "MultiLineString": 2, "MultiPolygon": 3}
 """How deep a kind's positions are nested."""
 RESERVED = {"AND", "OR", "NOT", "LIKE", "BETWEEN", "IN", "IS", "NULL", "DIV"}
-MEANT = {
-    "text": "文本 (a string)", "number": "数字 (a number)", "name": "名称 (a name)", "quoted": "名称 (a name)",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from app.ogc.legacy.decode import Tile, decoded
 from app.ogc.legacy.expressions import chosen, numbers
 from app.ogc.legacy.kvp import Refused
 from app.ogc.legacy.views import EDGE, TooWide, View
-from layers.derive.style import THEMES, layers_of
+from layers.derive.style import layers_of
 from layers.model import Audience, Layer
 from tiles.options import DEFAULT, TileOptions
 from tiles.options import TooWide as Unanswerable
@@ -84,11 +84,6 @@ def _draw(
         placed = [drawing.Placed(tile, view, turns) for tile, turns in one.tiles]
         canvas.draw(symbols.styled(layer, audience, theme, lang), placed)
     return drawing.encoded(canvas.image(ground), media)
-
-
-def ground_of(theme: str) -> str:
-    """The colour of the land where a picture is not transparent."""
-    return THEMES[theme].land
 
 
 @dataclass(frozen=True)

@@ -2,48 +2,35 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
-from typing import Any
 
 import psycopg
 from fastapi import APIRouter
-from isal import igzip
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from psycopg_pool import PoolTimeout
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import NotSignedIn, ShuituError
-from app.ogc.answering import CORS, Asked, understood
+from app.ogc.answering import CORS, ZIP_FROM_BYTES, Asked, understood
 from app.ogc.documents import DESCRIPTION, TITLE
 from app.ogc.legacy.kvp import Kvp, Refused
+from app.ogc.pages import environment
 from app.problems import kind_of
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC
+from tiles.packing import packed
 from tiles.server import etag_matches
 
 Endpoint = Callable[[Asked, Kvp], Awaitable[Response]]
 Report = Callable[[Kvp, Refused], tuple[str, str]]
 """Makes an exception document of a failure: its text and its media type."""
 METHODS = ["GET", "HEAD", "OPTIONS"]
-ZIP_FROM_BYTES = 1_000
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("app.ogc.legacy"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def rendered(name: str, **facts: object) -> bytes:
     """A document of the templates beside this module; values are escaped."""
-    return _environment().get_template(name).render(title=TITLE, abstract=DESCRIPTION, **facts).encode()
+    template = environment("app.ogc.legacy").get_template(name)
+    return template.render(title=TITLE, abstract=DESCRIPTION, **facts).encode()
 
 
 def service(router: APIRouter, path: str, report: Report) -> Callable[[Endpoint], Endpoint]:
@@ -111,9 +98,10 @@ def answer(asked: Asked, body: bytes, media: str, headers: Mapping[str, str] | N
     """The body with its tag; 304 if the client has it, compressed if it wants that and it helps."""
     request = asked.request
     tag = hashlib.blake2b(body, digest_size=12).hexdigest()
-    packed = media.startswith("image/")
     zipped = (
-        not packed and len(body) >= ZIP_FROM_BYTES and "gzip" in request.headers.get("accept-encoding", "")
+        not media.startswith("image/")
+        and len(body) >= ZIP_FROM_BYTES
+        and "gzip" in request.headers.get("accept-encoding", "")
     )
     share = "public" if asked.viewer == PUBLIC else "private"
     found = {
@@ -126,7 +114,7 @@ def answer(asked: Asked, body: bytes, media: str, headers: Mapping[str, str] | N
     given = request.headers.get("if-none-match")
     if etag_matches(given, tag) or etag_matches(given, f"{tag}-gzip"):
         return Response(status_code=304, headers=found)
-    content = igzip.compress(body, 1) if zipped else body
+    content = packed(body) if zipped else body
     if zipped:
         found["Content-Encoding"] = "gzip"
     found |= {"Content-Length": str(len(content)), "Content-Type": media}
@@ -166,4 +154,3 @@ async def covered(asked: Asked, layers: tuple[Layer, ...]) -> dict[str, tuple[fl
 
 
 EVERYWHERE = (73.0, 3.0, 136.0, 54.0)
-Facts = dict[str, Any]

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from app.ogc.links import Addresses, Link
 from app.ogc.negotiate import HTML, JSON
+from app.ogc.openapi_parameters import parameter
 from app.ogc.part import Part
 from app.ogc.processes import job_routes, routes
 from app.ogc.processes.answers import DEFAULT_LIMIT, MAX_LIMIT
@@ -146,43 +147,20 @@ def _input(declared: Input) -> Json:
     }
 
 
-def _query(name: str, text: str, schema: Json) -> Json:
-    return {
-        "name": name,
-        "in": "query",
-        "description": text,
-        "required": False,
-        "schema": schema,
-        "style": "form",
-        "explode": False,
-    }
-
-
-def _path(name: str, text: str) -> Json:
-    return {
-        "name": name,
-        "in": "path",
-        "description": text,
-        "required": True,
-        "schema": {"type": "string"},
-        "style": "simple",
-    }
-
-
 TEXTS: Json = {"type": "array", "items": {"type": "string"}}
 SECONDS: Json = {"type": "integer", "minimum": 0}
 PARAMETERS: Json = {
-    "limitOfList": _query(
+    "limitOfList": parameter(
         "limit", "每页最多 · At most a page", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     ),
-    "jobType": _query("type", "任务种类 · Kinds of jobs", TEXTS),
-    "processIDs": _query("processID", "处理 · Processes", TEXTS),
-    "jobStatus": _query("status", "状态 · States", {"type": "array", "items": {"type": "string", "enum": list(STATES)}}),
-    "minDuration": _query("minDuration", "最短，秒 · At least, seconds", SECONDS),
-    "maxDuration": _query("maxDuration", "最长，秒 · At most, seconds", SECONDS),
-    "outputs": _query("outputs", "输出 · Outputs", TEXTS),
-    "jobId": _path("jobId", "任务 · Job"),
-    "outputId": _path("outputId", "输出 · Output"),
+    "jobType": parameter("type", "任务种类 · Kinds of jobs", TEXTS),
+    "processIDs": parameter("processID", "处理 · Processes", TEXTS),
+    "jobStatus": parameter("status", "状态 · States", {"type": "array", "items": {"type": "string", "enum": list(STATES)}}),
+    "minDuration": parameter("minDuration", "最短，秒 · At least, seconds", SECONDS),
+    "maxDuration": parameter("maxDuration", "最长，秒 · At most, seconds", SECONDS),
+    "outputs": parameter("outputs", "输出 · Outputs", TEXTS),
+    "jobId": parameter("jobId", "任务 · Job", {"type": "string"}, "path"),
+    "outputId": parameter("outputId", "输出 · Output", {"type": "string"}, "path"),
     "prefer": {
         "name": "Prefer", "in": "header", "required": False, "description": "respond-async (RFC 7240)", "schema": {"type": "string"},
     },

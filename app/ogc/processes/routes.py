@@ -15,6 +15,7 @@ from app.errors import InvalidInput, NotAllowed, NotSignedIn
 from app.ogc import parameters
 from app.ogc.answering import Answer, Asked, document, resource
 from app.ogc.asking import ItemsQuery
+from app.ogc.bodies import json_object
 from app.ogc.links import Link
 from app.ogc.negotiate import DOCUMENT, JSON
 from app.ogc.pages import Row, Section, page
@@ -102,7 +103,7 @@ async def execute(asked: Asked) -> Response:
             f"角色“{asked.actor.role}”无权执行 {one.id} (your role may not run this)",
             permission=str(one.needs),
         )
-    body = await _body(asked.request)
+    body = await json_object(asked.request, MOST_BYTES)
     inputs = await checked(one, body.get("inputs", {}), lambda href: _resolved(asked, href))
     inputs |= _chosen(one, body.get("outputs"), inputs)
     request: Json = {
@@ -156,22 +157,6 @@ async def _now(asked: Asked, one: Process, request: Json) -> Response:
     record = await in_scope(asked, lambda session: jobs.find(session, job))
     monitor = Link(asked.at.to("jobs", str(job)), "monitor", JSON)
     return results_of(asked, record, request["outputs"], [monitor])
-
-
-async def _body(request: Request) -> Json:
-    size, parts = 0, []
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise InvalidInput("请求过大 (the request is too large)", field="body")
-        parts.append(part)
-    try:
-        found = orjson.loads(b"".join(parts))
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise InvalidInput("请求体应为 JSON 对象 (the body is a JSON object)", field="body")
-    return found
 
 
 def _outputs(one: Process, given: Any) -> dict[str, str]:

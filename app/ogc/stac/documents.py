@@ -38,7 +38,6 @@ CLASSES = (
 )  # fmt: skip
 TITLE = "水图影像目录 · Shuitu, the catalogue of scenes"
 DESCRIPTION = "已登记的遥感影像(登录后可见)。 Satellite scenes on file, for those who are logged in: by area, time and cloud cover."
-TERMS = "按运行单位的规定使用 · As the operator permits"
 
 
 def landing(at: StacAddresses, *, shown: bool) -> tuple[Json, list[Link]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from app import __version__
 from app.ogc.openapi import ERRORS, SCHEMAS, SECURITY
+from app.ogc.openapi_parameters import parameter
 from app.ogc.stac.addresses import StacAddresses
 from app.ogc.stac.documents import DESCRIPTION, GEOJSON, JSON, OPENAPI, SCHEMA, TITLE
 from app.ogc.stac.search import DEFAULT_LIMIT, MAX_LIMIT
@@ -91,18 +92,6 @@ def _responses(media: str) -> Json:
     }
 
 
-def _parameter(name: str, text: str, schema: Json) -> Json:
-    return {
-        "name": name,
-        "in": "query",
-        "description": text,
-        "required": False,
-        "schema": schema,
-        "style": "form",
-        "explode": False,
-    }
-
-
 TEXTS: Json = {"type": "array", "items": {"type": "string"}}
 BOX: Json = {
     "type": "array",
@@ -116,18 +105,18 @@ ID = {
     for name in ("collectionId", "featureId")
 }
 PARAMETERS: Json = {
-    "limit": _parameter("limit", "每页最多 · Items a page at most", LIMIT),
-    "bbox": _parameter("bbox", "CRS84 范围 · Box in CRS84", BOX),
-    "datetime": _parameter("datetime", "时间或闭区间 · Date-time or closed interval", TEXT),
-    "intersects": _parameter("intersects", "GeoJSON 几何 · GeoJSON geometry", TEXT),
-    "ids": _parameter("ids", "影像编号 · Ids of items", TEXTS),
-    "collections": _parameter("collections", "影像集 · Collections", TEXTS),
-    "sortby": _parameter("sortby", "排序，-为降序 · Order; - is descending", TEXTS),
-    "fields": _parameter("fields", "返回的字段，-为排除 · Fields; - leaves out", TEXTS),
-    "filter": _parameter("filter", "CQL2", TEXT),
-    "filter-lang": _parameter("filter-lang", "CQL2", {"type": "string", "enum": ["cql2-text", "cql2-json"]}),
-    "filter-crs": _parameter("filter-crs", "过滤几何的坐标系 · CRS of geometries in the filter", TEXT),
-    "token": _parameter("token", "由 next 链接给出 · Given by next links", TEXT),
+    "limit": parameter("limit", "每页最多 · Items a page at most", LIMIT),
+    "bbox": parameter("bbox", "CRS84 范围 · Box in CRS84", BOX),
+    "datetime": parameter("datetime", "时间或闭区间 · Date-time or closed interval", TEXT),
+    "intersects": parameter("intersects", "GeoJSON 几何 · GeoJSON geometry", TEXT),
+    "ids": parameter("ids", "影像编号 · Ids of items", TEXTS),
+    "collections": parameter("collections", "影像集 · Collections", TEXTS),
+    "sortby": parameter("sortby", "排序，-为降序 · Order; - is descending", TEXTS),
+    "fields": parameter("fields", "返回的字段，-为排除 · Fields; - leaves out", TEXTS),
+    "filter": parameter("filter", "CQL2", TEXT),
+    "filter-lang": parameter("filter-lang", "CQL2", {"type": "string", "enum": ["cql2-text", "cql2-json"]}),
+    "filter-crs": parameter("filter-crs", "过滤几何的坐标系 · CRS of geometries in the filter", TEXT),
+    "token": parameter("token", "由 next 链接给出 · Given by next links", TEXT),
 }
 BODY: Json = {
     "limit": LIMIT,

@@ -17,6 +17,7 @@ from app.db.engine import transaction
 from app.errors import InvalidInput, NotFound, NotSignedIn
 from app.ogc import parameters
 from app.ogc.answering import CORS, Answer, Asked, refusal, sent, understood
+from app.ogc.bodies import json_object
 from app.ogc.negotiate import HTML, Formats, chosen
 from app.ogc.pages import Row, Section, page
 from app.ogc.stac import documents, openapi, search
@@ -215,7 +216,7 @@ async def one(asked: Asked, at: StacAddresses) -> Answer:
 async def posted(asked: Asked, at: StacAddresses) -> Answer:
     """A search by POST. Raises InvalidInput for what is no search."""
     parameters.only(asked.request.query_params, ())
-    body = await _body(asked.request)
+    body = await json_object(asked.request, MOST_BYTES, or_nothing=True)
     if unknown := [name for name in body if name not in PARAMETERS]:
         raise InvalidInput(
             f"检索不认识 {unknown[0][:60]!r} (unknown member; known: {', '.join(PARAMETERS)})",
@@ -245,22 +246,6 @@ async def _page(
     shown = [with_fields(item(row, at), query.include, query.exclude) for row in found.rows]
     made, links = documents.page(at, path, query, found, shown, kept)
     return document(asked, at, made, links, "影像 · Scenes")
-
-
-async def _body(request: Request) -> Json:
-    size, parts = 0, []
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise InvalidInput("请求过大 (the request is too large)", field="body")
-        parts.append(part)
-    try:
-        found = orjson.loads(b"".join(parts) or b"{}")
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
-        raise InvalidInput("请求体应为 JSON 对象 (the body is a JSON object)", field="body")
-    return found
 
 
 async def asset(request: Request) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 from app.ogc.documents import title
 from app.ogc.links import Addresses, Link
 from app.ogc.negotiate import HTML, JSON
+from app.ogc.openapi_parameters import parameter
 from app.ogc.part import Part
 from app.ogc.styles.documents import MAPBOX, STYLES, TITLES
 from app.ogc.styles.routes import router
@@ -81,18 +82,9 @@ STYLE_ITEM: Json = {
 }
 COMPONENTS: Json = {
     "parameters": {
-        "styleId": {
-            "name": "styleId", "in": "path", "required": True, "style": "simple",
-            "description": "样式 · Style", "schema": {"type": "string", "enum": list(TITLES)},
-        },
-        "styleLang": {
-            "name": "lang", "in": "query", "required": False, "style": "form", "explode": False,
-            "description": "文字的语言 · Language of texts", "schema": {"type": "string", "enum": ["zh", "en"]},
-        },
-        "fStyle": {
-            "name": "f", "in": "query", "required": False, "style": "form", "explode": False,
-            "description": "格式 · Format", "schema": {"type": "string", "enum": ["mapbox", "json", "html"]},
-        },
+        "styleId": parameter("styleId", "样式 · Style", {"type": "string", "enum": list(TITLES)}, "path"),
+        "styleLang": parameter("lang", "文字的语言 · Language of texts", {"type": "string", "enum": ["zh", "en"]}),
+        "fStyle": parameter("f", "格式 · Format", {"type": "string", "enum": ["mapbox", "json", "html"]}),
     },
     "responses": {
         "Styles": _content(

@@ -6,6 +6,7 @@ from typing import Any
 from app.ogc.documents import MVT, title
 from app.ogc.links import Addresses, Link
 from app.ogc.negotiate import HTML, JSON
+from app.ogc.openapi_parameters import parameter
 from app.ogc.part import Part
 from app.ogc.tilesets.documents import TILEJSON, TILESETS, TILING_SCHEMES
 from app.ogc.tilesets.routes import router
@@ -135,21 +136,7 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
 
 
 def _in_path(name: str, text: str, schema: Json, example: object) -> Json:
-    return {
-        "name": name,
-        "in": "path",
-        "description": text,
-        "required": True,
-        "schema": schema,
-        "style": "simple",
-        "example": example,
-    }
-
-
-def _in_query(name: str, text: str, schema: Json) -> Json:
-    return {
-        "name": name, "in": "query", "description": text, "required": False, "schema": schema, "style": "form", "explode": False,
-    }  # fmt: skip
+    return {**parameter(name, text, schema, "path"), "example": example}
 
 
 WHOLE: Json = {"type": "integer", "minimum": 0}
@@ -163,21 +150,21 @@ PARAMETERS: Json = {
     "tileMatrix": _in_path("tileMatrix", "级别 · Level (id of the tile matrix)", {"type": "string"}, "11"),
     "tileRow": _in_path("tileRow", "行号，自上而下 · Row, from the top", WHOLE, 827),
     "tileCol": _in_path("tileCol", "列号，自左而右 · Column, from the left", WHOLE, 1703),
-    "collections": _in_query(
+    "collections": parameter(
         "collections",
         "图层，按绘制顺序 · Collections, in drawing order",
         {"type": "array", "items": {"type": "string"}},
     ),
-    "subset": _in_query(
+    "subset": parameter(
         "subset", '时间子集 datetime("起":"止") · Time as datetime("start":"end")', {"type": "string"}
     ),
-    "tileFields": _in_query(
+    "tileFields": parameter(
         "fields",
         "瓦片所带的字段 · Properties that the tile carries",
         {"type": "array", "items": {"type": "string"}},
     ),
-    "fTile": _in_query("f", "格式 · Format", {"type": "string", "enum": ["mvt"], "default": "mvt"}),
-    "fTileSet": _in_query("f", "格式 · Format", {"type": "string", "enum": ["json", "html", "tilejson"]}),
+    "fTile": parameter("f", "格式 · Format", {"type": "string", "enum": ["mvt"], "default": "mvt"}),
+    "fTileSet": parameter("f", "格式 · Format", {"type": "string", "enum": ["json", "html", "tilejson"]}),
 }
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter
-from isal import igzip
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,6 +26,7 @@ from tiles.ask import options_of
 from tiles.cache import Body
 from tiles.matrices import MATRIX_SETS
 from tiles.options import BadOption, TileOptions, TooWide
+from tiles.packing import packed
 from tiles.server import TileServer, etag_matches
 
 router = APIRouter()
@@ -192,7 +192,7 @@ def _one(bodies: Sequence[Body]) -> Body:
     plain = b"".join(body.plain for body in bodies)
     return Body(
         plain,
-        igzip.compress(plain, 1, mtime=0) if plain else b"",
+        packed(plain),
         hashlib.blake2b("/".join(body.etag for body in bodies).encode(), digest_size=12).hexdigest(),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.errors import NotFound
 from layers.model import Layer
 from tiles.address import Address
-from tiles.matrices import MATRIX_SETS, WEB_MERCATOR_QUAD, Box, MatrixSet
+from tiles.matrices import MATRIX_SETS, Box, MatrixSet
 
 WEB_ZOOM = {"WebMercatorQuad": 0, "WorldCRS84Quad": 1, "CGCS2000Quad": 0}
 """What to add to a level of a set to get the zoom of the web whose scale on the equator it has."""
@@ -74,6 +74,3 @@ def joined(boxes: Sequence[Box | None]) -> Box | None:
         return None
     west, south, east, north = zip(*found, strict=True)
     return min(west), min(south), max(east), max(north)
-
-
-WEB = WEB_MERCATOR_QUAD
