@@ -1,5 +1,7 @@
 """Permits and intakes meet: links that files name, and what they mean for an intake's permit state."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -43,20 +45,22 @@ with touched as (
   where {which}
   group by i.id
 ), wanted as (
-  select id, case when in_force then 'linked' when permits > 0 then 'ended'
-                  when permit_state in ('exempt', 'unpermitted') then permit_state else 'pending' end as state
-  from touched
+  select t.id, case when in_force then 'linked' when permits > 0 then 'ended'
+                    when o.outcome = 'exempt' then 'exempt' when o.outcome = 'intake_without_permit' then 'unpermitted'
+                    when o.outcome is null and permit_state in ('exempt', 'unpermitted') then permit_state
+                    else 'pending' end as state
+  from touched t left join shuitu.link_outcomes o on o.intake_id = t.id
 )
 update shuitu.intakes i set permit_state = w.state
 from wanted w where w.id = i.id and i.permit_state <> w.state
-returning i.county_code"""
+returning i.id, i.county_code"""
 
 
 def states(session: Session, import_id: str, *, of_permits: bool) -> set[int]:
     """Bring the permit state of the touched intakes up to their links; returns the counties changed.
 
-    A permit in force makes an intake 已对应; permits that have all ended make it 已注销/到期; without any
-    it stays 无需办证 or 有口无证 where a person said so, and is 待定 otherwise.
+    A permit in force makes an intake 已对应; permits that have all ended make it 已注销/到期; without any it is
+    无需办证 or 有口无证 where the linkage came to that (or, before it ran, the register says so), and 待定 otherwise.
     """
     which = (
         "i.id in (select pi.intake_id from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id where p.import_id = cast(:id as uuid))"
@@ -64,7 +68,14 @@ def states(session: Session, import_id: str, *, of_permits: bool) -> set[int]:
         else """i.import_id = cast(:id as uuid) and (i.permit_state in ('linked', 'ended')
                 or exists (select from shuitu.permit_intakes l where l.intake_id = i.id))"""
     )
-    return set(session.execute(text(STATES.format(which=which)), {"id": import_id}).scalars())
+    rows = session.execute(text(STATES.format(which=which)), {"id": import_id})
+    return {row.county_code for row in rows}
+
+
+def states_of(session: Session, intake_ids: Sequence[int]) -> set[int]:
+    """The same for these intakes; returns the ids of those whose state changed."""
+    found = session.execute(text(STATES.format(which="i.id = any(:ids)")), {"ids": list(intake_ids)})
+    return {row.id for row in found}
 
 
 def outside(session: Session, import_id: str, table: str, fact: str, join: str, field: str) -> None:
