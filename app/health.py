@@ -8,7 +8,7 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from app import __version__
-from app.db import migrate
+from app.db import revisions
 from app.deps import ServicesDep
 from app.errors import NotFound, NotReady
 from app.problems import problem_types
@@ -27,10 +27,11 @@ def readyz(services: ServicesDep) -> dict[str, str]:
     """The database answers and has the present schema."""
     with services.engine.connect() as connection:
         level = connection.execute(text("select version_num from shuitu.schema_version")).scalar()
-    if level != migrate.head():
+    newest = revisions.head()
+    if level != newest:
         raise NotReady(
-            f"数据库结构版本为 {level}，程序需要 {migrate.head()}；请运行 shuitu db migrate "
-            f"(the database is at {level}, this program needs {migrate.head()}: run shuitu db migrate)"
+            f"数据库结构版本为 {level}，程序需要 {newest}；请运行 shuitu db migrate "
+            f"(the database is at {level}, this program needs {newest}: run shuitu db migrate)"
         )
     return {"status": "ready", "schema": str(level)}
 

@@ -4,6 +4,7 @@ import hmac
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -18,8 +19,6 @@ from app.deps import Credentials
 from app.errors import Conflict, InvalidInput, NotFound, NotSignedIn
 
 HASHER = PasswordHasher()
-# Checked when there is no such account, so that the answer takes as long and tells nothing.
-NOBODY = HASHER.hash("nobody has this password")
 WRONG = "账号或口令不正确 (wrong name or password)"
 
 
@@ -83,11 +82,18 @@ def disable(session: Session, username: str) -> None:
     session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
 
 
+@cache
+def _nobody() -> str:
+    """Checked when there is no such account, so that the answer takes as long and tells nothing."""
+    return HASHER.hash("nobody has this password")
+
+
 def log_in(session: Session, username: str, password: str, hours: int) -> tuple[str, Actor]:
     """The token of a new log-in, and the actor. Raises NotSignedIn, in the same words whatever was wrong."""
+    nobody = _nobody()  # made by a process's first log-in, whoever tries it
     user = session.scalar(select(User).where(User.username == username.strip().lower(), User.is_active))
     try:
-        HASHER.verify(user.password_hash if user else NOBODY, password)
+        HASHER.verify(user.password_hash if user else nobody, password)
     except (VerifyMismatchError, InvalidHashError):
         raise NotSignedIn(WRONG) from None
     if user is None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from app.db.engine import Dsns, engine
@@ -21,13 +20,6 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(HERE / "migrations"))
     return config
-
-
-def head() -> str:
-    """The newest revision that this code knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None  # noqa: S101 - the repository always has a migration
-    return revision
 
 
 def current(dsns: Dsns) -> str | None:

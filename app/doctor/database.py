@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from app import supervise
-from app.db import migrate
+from app.db import migrate, revisions
 from app.db.dsns import dsns_of
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns
@@ -214,7 +214,7 @@ def logins(dsns: Dsns) -> Finding:
 
 def schema(dsns: Dsns) -> Finding:
     title = "数据库结构 · schema"
-    now, newest = migrate.current(dsns), migrate.head()
+    now, newest = migrate.current(dsns), revisions.head()
     if now != newest:
         return Finding(
             "schema",

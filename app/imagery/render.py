@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from io import BytesIO
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +11,12 @@ from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from rasterio.vrt import WarpedVRT
 
+from app.imagery.schemas import Render
 from remote_sensing.scene import Scene
 
 SIZE = 256
 EDGE = 20037508.342789244
 """Half the width of the Web Mercator square, m."""
-Render = Literal["true", "false_colour"]
 COMPOSITES: dict[str, tuple[tuple[str, ...], ...]] = {
     "true": (("red", "green", "blue"), ("nir", "red", "green")),
     "false_colour": (("nir", "red", "green"), ("swir16", "nir", "red"), ("red", "green", "blue")),

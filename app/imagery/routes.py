@@ -7,8 +7,8 @@ from fastapi.responses import Response
 
 from app.actor import Actor, Permission
 from app.deps import Tx, require
-from app.imagery import render, service
-from app.imagery.schemas import SceneOut
+from app.imagery import service
+from app.imagery.schemas import Render, SceneOut
 
 router = APIRouter(tags=["imagery"])
 
@@ -26,10 +26,12 @@ def tile(
     x: int,
     y: int,
     tx: Tx,
-    render_as: render.Render = "true",
+    render_as: Render = "true",
     actor: Actor = require(Permission.READ),
 ) -> Response:
     """A tile of a scene in natural or false colour; 204 where the scene has nothing."""
+    from app.imagery import render  # with GDAL's raster part, which most processes never need
+
     made = render.tile(service.load(tx, scene_id), z, x, y, render_as)
     headers = {"Cache-Control": "private, max-age=3600"}
     return (

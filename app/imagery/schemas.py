@@ -1,10 +1,12 @@
 """What crosses the wire about scenes."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel
 
 Box = tuple[float, float, float, float]
+Render = Literal["true", "false_colour"]
 
 
 class SceneOut(BaseModel):

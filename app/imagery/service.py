@@ -1,16 +1,20 @@
 """The catalogue of scenes: STAC items in the database, pixels in the files that they name."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.errors import InvalidInput, NotFound
-from remote_sensing.scene import Scene, SceneError, open_scenes
+
+if TYPE_CHECKING:
+    from remote_sensing.scene import Scene
 
 
 def add_scenes(
@@ -20,6 +24,9 @@ def add_scenes(
 
     Raises InvalidInput if there is no scene that can be read.
     """
+    # Here, and below: GDAL's raster part is 40 MB, and most processes read no scene.
+    from remote_sensing.scene import SceneError, open_scenes
+
     try:
         scenes = open_scenes(path.resolve(), bands=bands)
     except SceneError as error:
@@ -56,6 +63,8 @@ def _store(session: Session, actor: Actor, scene: Scene) -> int:
 
 def load(session: Session, scene_id: int) -> Scene:
     """The scene, ready to be read. Raises NotFound."""
+    from remote_sensing.scene import Scene
+
     row = session.execute(
         text("select path, item from shuitu.scenes where id = :id"), {"id": scene_id}
     ).first()

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import geocoordinates_ffi as datums
 import numpy as np
 import orjson
 import pandas as pd
@@ -13,16 +12,14 @@ import shapely
 from app.errors import InvalidInput
 from app.imports import columns, values
 from app.imports.angles import AngleError, coarseness_km, parse_angle
+from app.imports.datums import DATUMS, to_wgs84
 from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue
 from app.imports.mapping import Column, Mapping
-from app.imports.reader import EXCESS, RawChunk
+from app.imports.raw import EXCESS, RawChunk
 from app.imports.values import BadValue
 
 LIST_SEPARATORS = r"[;；,，、|\s]+"
-LON_ALIASES = ("经度", "longitude", "lon", "lng", "long", "x", "东经")
-LAT_ALIASES = ("纬度", "latitude", "lat", "y", "北纬")
 TOO_MANY = "该行的列数多于表头 (this row has more columns than the heading)"
-DATUMS = {"CGCS2000", "WGS84", "GCJ-02", "BD-09"}
 
 
 def plan(kind: ImportKind, mapping: Mapping, headings: list[str]) -> dict[str, Column]:
@@ -311,12 +308,3 @@ def _convert_datum(rows: pd.DataFrame, datum: str) -> None:
     given = rows[["lon", "lat"]].dropna()
     for row_no, lon, lat in zip(given.index, given["lon"], given["lat"], strict=True):
         rows.at[row_no, "lon"], rows.at[row_no, "lat"] = to_wgs84(lon, lat, datum)
-
-
-def to_wgs84(lon: float, lat: float, datum: str) -> tuple[float, float]:
-    """A GCJ-02 or BD-09 position in WGS 84, to centimetres."""
-    if datum == "BD-09":
-        found = datums.bd09_to_wgs84_refined(datums.Bd09(lon=lon, lat=lat))
-    else:
-        found = datums.gcj02_to_wgs84_refined(datums.Gcj02(lon=lon, lat=lat))
-    return float(found.lon), float(found.lat)

@@ -1,18 +1,24 @@
 """What a kind of import is: its fields, and how checked rows become facts."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
-import pandas as pd
 from sqlalchemy.orm import Session
 
 from app.imports.values import BadValue
 
+if TYPE_CHECKING:  # web processes know the kinds, and read no files
+    import pandas as pd
+
 Form = Literal[
     "text", "code", "number", "whole", "volume", "flow", "day", "boolean", "region", "lon", "lat", "list"
 ]
+LON_ALIASES = ("经度", "longitude", "lon", "lng", "long", "x", "东经")
+LAT_ALIASES = ("纬度", "latitude", "lat", "y", "北纬")
 
 
 @dataclass(frozen=True, slots=True)

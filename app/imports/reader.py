@@ -7,7 +7,6 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +23,7 @@ from pyproj import CRS, Transformer
 
 from app.errors import UnreadableFile
 from app.imports.mapping import Mapping
+from app.imports.raw import EXCESS, RawChunk
 
 CHUNK_ROWS = 25_000
 SAMPLE = 256 * 1024
@@ -31,16 +31,6 @@ VECTOR = {".gpkg", ".geojson", ".json", ".shp", ".gml", ".fgb", ".kml"}
 STORED = CRS.from_epsg(4490)
 # Without agreed parameters these datums cannot be brought to CGCS2000 "close enough" (domain §7).
 OLD_DATUMS = {"Xian 1980", "Beijing 1954", "New Beijing"}
-EXCESS = "__excess__"
-
-
-@dataclass(frozen=True)
-class RawChunk:
-    """Rows as they came: texts by heading, row numbers from 1, and geometries in EPSG:4490 if there are any."""
-
-    first_row: int
-    texts: pd.DataFrame
-    geometry: npt.NDArray[Any] | None = None
 
 
 def chunks(path: Path, mapping: Mapping, skip_rows: int = 0) -> Iterator[RawChunk]:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from openpyxl import Workbook
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.errors import ShuituError
 from app.imports.mapping import Mapping
 from app.imports.models import Import
-from app.imports.reader import EXCESS, chunks
+from app.imports.raw import EXCESS
 
 ADDED = ("__行号", "__字段", "__原值", "__原因", "__说明")
 """Columns that the reject file adds; a heading that begins with __ is passed over when it comes back."""
@@ -72,6 +71,9 @@ def table(session: Session, record: Import) -> tuple[list[str], Iterator[list[st
 def _from_file(record: Import, wanted: set[int]) -> dict[int, dict[str, str]]:
     if not wanted:
         return {}
+    # Here, and below: what reads and writes such files is heavy, and few reports are asked for.
+    from app.imports.reader import chunks
+
     found = {}
     try:
         for raw in chunks(Path(record.stored_as), Mapping.model_validate(record.mapping)):
@@ -94,6 +96,8 @@ def as_csv(heading: list[str], lines: Iterator[list[str]]) -> bytes:
 
 
 def as_xlsx(heading: list[str], lines: Iterator[list[str]]) -> bytes:
+    from openpyxl import Workbook
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("rejects")
     sheet.append(heading)

@@ -1,14 +1,16 @@
 """The one way files come in: read, check, stage, apply. Killed at any instant, it goes on where it was."""
 
+from __future__ import annotations
+
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-import pandas as pd
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -17,12 +19,14 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.errors import Conflict, InvalidInput, NotAllowed, NotFound, ShuituError
 from app.imports import staging
-from app.imports.interpret import Interpreter
 from app.imports.kind import Chunk, ImportKind, Scope
 from app.imports.mapping import Mapping as FileMapping
 from app.imports.models import Import
-from app.imports.reader import RawChunk, chunks, count_rows
+from app.imports.raw import EXCESS, RawChunk
 from app.logging import get
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = get(__name__)
 Progress = Callable[[int, int | None], None]
@@ -140,6 +144,10 @@ class Cancelled(Exception):
 
 
 def _read(services: Services, kind: ImportKind, record: Import, actor: Actor, progress: Progress) -> None:
+    # Here, for what reads files is 200 MB, and web processes only take uploads.
+    from app.imports.interpret import Interpreter
+    from app.imports.reader import chunks, count_rows
+
     """Stage all rows that are not staged yet."""
     mapping = FileMapping.model_validate(record.mapping)
     path = Path(record.stored_as)
@@ -219,6 +227,10 @@ def _store(
 
 def _lookup(mapping: FileMapping, path: Path) -> pd.DataFrame | None:
     """The file that gives more columns, whole, by its key (first row wins)."""
+    import pandas as pd
+
+    from app.imports.reader import chunks
+
     if mapping.lookup is None:
         return None
     beside = path.parent / mapping.lookup.file
@@ -228,10 +240,12 @@ def _lookup(mapping: FileMapping, path: Path) -> pd.DataFrame | None:
             f"{mapping.lookup.file} 没有列 {mapping.lookup.key} (lacks the key column)",
             file=mapping.lookup.file,
         )
-    return frame.drop_duplicates(mapping.lookup.key).set_index(mapping.lookup.key).drop(columns="__excess__")
+    return frame.drop_duplicates(mapping.lookup.key).set_index(mapping.lookup.key).drop(columns=EXCESS)
 
 
 def _joined(raw: RawChunk, mapping: FileMapping, lookup: pd.DataFrame | None) -> RawChunk:
+    import pandas as pd
+
     if mapping.lookup is None or lookup is None:
         return raw
     extra = lookup.reindex(raw.texts[mapping.lookup.match]).fillna("")

@@ -1,21 +1,24 @@
 """Rows into staging and rejects into their table: one transaction a chunk, so that any kill leaves whole chunks."""
 
+from __future__ import annotations
+
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 import orjson
-import pandas as pd
 import psycopg
-import pyarrow as pa
 import shapely
-from pyarrow import csv as arrow_csv
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.imports.kind import Chunk, ImportKind, Issue
-from app.imports.reader import EXCESS, RawChunk
+from app.imports.raw import EXCESS, RawChunk
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 PAGE = 10_000
 
@@ -40,6 +43,9 @@ def columns_of(session: Session, table: str) -> list[str]:
 
 def stage(session: Session, kind: ImportKind, import_id: UUID, chunk: Chunk, columns: list[str]) -> int:
     """COPY the rows without a reject into staging; returns how many."""
+    import pyarrow as pa  # by those that import; web processes do not
+    from pyarrow import csv as arrow_csv
+
     bad = {issue.row_no for issue in chunk.issues if issue.severity == "reject"}
     keep = ~chunk.rows.index.isin(list(bad))
     rows = chunk.rows[keep].copy()
@@ -61,6 +67,8 @@ def stage(session: Session, kind: ImportKind, import_id: UUID, chunk: Chunk, col
 
 def _column(values: pd.Series) -> pa.Array:
     """A column for COPY: what is missing is null, lists are PostgreSQL's arrays in text."""
+    import pyarrow as pa
+
     if values.dtype != object:
         return pa.array(values.to_numpy(), from_pandas=True)
     items = values.tolist()
@@ -127,4 +135,6 @@ def staged(session: Session, kind: ImportKind, import_id: UUID) -> int:
 
 def numeric(values: Any) -> Any:
     """A column of numbers and None as floats, NaN for None."""
+    import pandas as pd
+
     return pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64)

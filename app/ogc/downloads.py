@@ -6,14 +6,13 @@ there are few at a time, and each ends after an hour at the latest.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from starlette.concurrency import run_in_threadpool
 
 from app.errors import NotReady
 from app.ogc import query as statements
-from app.ogc import tables
 from app.ogc.asking import ItemsQuery
 from app.ogc.query import Statement
 from app.ogc.sorting import cursor as cursor_of
@@ -21,6 +20,9 @@ from app.ogc.store import enter, evaluating
 from layers.model import Layer
 from tiles.address import Viewer
 from tiles.postgis import Pool
+
+if TYPE_CHECKING:
+    from app.ogc import tables
 
 BLOCK_ROWS = 20_000
 BLOCK_BYTES = 8 * 2**20
@@ -89,8 +91,7 @@ class Downloads:
         viewer: Viewer,
         asked: ItemsQuery,
     ) -> AsyncIterator[bytes]:
-        made = tables.encoder(media, layer, viewer.audience, asked)
-        select = tables.select(media, layer, viewer.audience, asked)
+        made, select = await run_in_threadpool(_writing, media, layer, viewer, asked)
         statement = statements.rows(layer, viewer.audience, asked, self._hidden_bits, select)
         yield made.head()
         async for rows in _blocks(connection, statement):
@@ -104,6 +105,16 @@ class Downloads:
         cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
         found = await cursor.fetchall()
         return cursor_of(*found[0]) if len(found) == 2 else None
+
+
+def _writing(media: str, layer: Layer, viewer: Viewer, asked: ItemsQuery) -> tuple["tables.Encoder", str]:
+    """What writes the file, and the columns that it wants. Beside the event loop: the first download loads Arrow
+    and GDAL, which takes a second."""
+    from app.ogc import tables
+
+    return tables.encoder(media, layer, viewer.audience, asked), tables.select(
+        media, layer, viewer.audience, asked
+    )
 
 
 async def _blocks(connection: psycopg.AsyncConnection[Any], statement: Statement) -> AsyncIterator[bytes]:

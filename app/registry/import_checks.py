@@ -1,17 +1,21 @@
 """What the rows of intakes and permits are checked for beside their single values."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from app.imports.interpret import to_wgs84
+from app.imports.datums import to_wgs84
 from app.imports.kind import Issue
 from app.imports.staging import numeric
 from app.regions.locate import Counties
 from app.registry.rules import volume_problem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NEAR_CHINA = (73.0, 136.0, 3.0, 54.0)
 Floats = npt.NDArray[np.float64]

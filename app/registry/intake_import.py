@@ -7,8 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.changes import service as changes
-from app.imports.interpret import LAT_ALIASES, LON_ALIASES
-from app.imports.kind import Chunk, FieldSpec, ImportKind, Issue, Outcome, Scope
+from app.imports.kind import LAT_ALIASES, LON_ALIASES, Chunk, FieldSpec, ImportKind, Issue, Outcome, Scope
 from app.imports.service import reject_duplicates
 from app.imports.staging import numeric
 from app.imports.values import BadValue

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
@@ -155,6 +154,8 @@ def _checked(
     session: Session, actor: Actor, wanted: Mapping[str, Any], place: Place, *, basin: int | None
 ) -> dict[str, Any]:
     """The values that will be written, every field of them. Raises InvalidInput or NotAllowed."""
+    import pandas as pd  # the checks are those of a file's rows; most processes never write one
+
     found = {name: wanted.get(name) for name in queries.WRITTEN} | {"basin_id": basin}
     for name in ("code", "name"):
         if not str(found[name] or "").strip():

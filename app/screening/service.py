@@ -1,5 +1,7 @@
 """Runs over imagery: the intakes of the footprint go in, candidates for a person to judge come out."""
 
+from __future__ import annotations
+
 import json
 import math
 import time
@@ -7,9 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from shapely.geometry import shape
 from sqlalchemy import text
@@ -25,9 +25,10 @@ from app.logging import get
 from app.regions import locate
 from app.screening import queries, rules
 from app.screening.schemas import Decision
-from remote_sensing.scene import SceneError
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from remote_sensing.pipeline import Candidate, Detection, Options
 
 log = get(__name__)
@@ -106,7 +107,7 @@ def run(
     run_id: int,
     actor: Actor,
     progress: Progress = lambda share, step: None,
-    options: "Options | None" = None,
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Carry a run out. It can be killed and run again: candidates appear all at once at its end.
 
@@ -114,6 +115,7 @@ def run(
     """
     # Imported here: only a run needs the detection, and a web process is a hundred megabytes lighter without it.
     from remote_sensing.pipeline import Options, detect
+    from remote_sensing.scene import SceneError
 
     out = services.settings.data_dir / "screening" / f"run-{run_id}"
     out.mkdir(parents=True, exist_ok=True)
@@ -202,6 +204,9 @@ class _Reporter:
 
 def intakes_near(session: Session, area: shapely.Geometry) -> gpd.GeoDataFrame:
     """The intakes that could serve what lies in the area (EPSG:4490), with the permits in force behind them."""
+    import geopandas as gpd
+    import pandas as pd
+
     west, south, east, north = shapely.bounds(area)
     rows = session.execute(
         text("""
@@ -238,7 +243,7 @@ def store(
     session: Session,
     actor: Actor,
     run_id: int,
-    found: "Detection",
+    found: Detection,
     out: Path,
     data_dir: Path,
     generated: bool,
@@ -308,7 +313,7 @@ update shuitu.candidates set {", ".join(f"{c} = {CAST.get(c, ':' + c)}" for c in
   version = version + 1, recorded_at = now() where id = :id"""
 
 
-def _values(c: "Candidate", folder: Path, run: dict[str, Any]) -> dict[str, Any]:
+def _values(c: Candidate, folder: Path, run: dict[str, Any]) -> dict[str, Any]:
     # Whoever sees the candidate must know what its pictures show, even if the run was the nation's.
     scenes = {"scene": run["scene"], "previous": run["previous"]}
 
@@ -336,7 +341,7 @@ def _values(c: "Candidate", folder: Path, run: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def _known(session: Session, candidates: "Sequence[Candidate]") -> "Callable[[Candidate], Any]":
+def _known(session: Session, candidates: Sequence[Candidate]) -> Callable[[Candidate], Any]:
     """Looks up the earlier finding that a candidate is, by kind and overlap."""
     if not candidates:
         return lambda candidate: None
@@ -349,7 +354,7 @@ def _known(session: Session, candidates: "Sequence[Candidate]") -> "Callable[[Ca
     shapes = np.array([shapely.from_wkb(bytes(row.wkb)) for row in rows], dtype=object)
     tree = shapely.STRtree(shapes)
 
-    def lookup(candidate: "Candidate") -> Any:
+    def lookup(candidate: Candidate) -> Any:
         best, share = None, rules.SAME_PLACE
         for i in tree.query(candidate.geometry):
             if rows[i].kind == candidate.kind:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app import doctor
-from app.db import migrate
+from app.db import migrate, revisions
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns, external
 from app.doctor import database as inside
@@ -90,7 +90,7 @@ def test_an_old_schema_is_told_with_both_versions(own: Dsns) -> None:
     with admin(own, "update shuitu.schema_version set version_num = '0001'"):
         finding = inside.schema(own)
     assert finding.level == "problem"
-    assert "0001" in finding.says and migrate.head() in finding.says and "db migrate" in finding.mend
+    assert "0001" in finding.says and revisions.head() in finding.says and "db migrate" in finding.mend
 
 
 def test_lost_leakproof_marks_are_noted(own: Dsns) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyogrio
 import shapely
 
 from app.ogc.legacy.expressions import Column, Features
@@ -49,6 +48,8 @@ def decoded(body: bytes, layer: str, z: int, x: int, y: int) -> Tile | None:
     """The tile's layer of this name; None where the tile holds nothing of it."""
     if not body:
         return None
+    import pyogrio  # with GDAL, which few need of a process that serves
+
     # GDAL would cut polygons at the edge of the tile, and the cut would be drawn as a boundary.
     meta, ids, shapes, values = pyogrio.raw.read(body, layer=layer, return_fids=True, CLIP="NO")
     if not len(shapes):

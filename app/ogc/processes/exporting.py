@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pyogrio
 from psycopg_pool import AsyncConnectionPool
 from starlette.datastructures import QueryParams
 
@@ -170,6 +169,8 @@ async def _geojson(
 
 def _geopackage(layer: Layer, source: Path, target: Path) -> None:
     """In batches: memory is bounded by one of them."""
+    import pyogrio
+
     with pyogrio.open_arrow(source, batch_size=BATCH_ROWS, use_pyarrow=True) as (meta, reader):
         pyogrio.write_arrow(
             reader,

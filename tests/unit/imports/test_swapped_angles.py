@@ -5,7 +5,7 @@ import pytest
 
 from app.imports.interpret import Interpreter
 from app.imports.mapping import Mapping
-from app.imports.reader import EXCESS, RawChunk
+from app.imports.raw import EXCESS, RawChunk
 from app.registry.intake_import import KIND
 
 
