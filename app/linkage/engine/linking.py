@@ -1,0 +1,164 @@
+"""`link` and `score`: from two tables in the standard record to probable pairs."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from app.linkage.engine.blocking import Blocks
+from app.linkage.engine.comparisons import Levels
+from app.linkage.engine.deciding import Verdicts, decide
+from app.linkage.engine.measuring import Measured, measures
+from app.linkage.engine.model import Model, all_levels
+from app.linkage.engine.reasons import reasons_of
+from app.linkage.engine.records import PAIRS, Linked, LinkSettings, Progress
+from app.linkage.engine.rivals import marginals
+from app.linkage.engine.sides import Side, cleaned
+from app.linkage.engine.statistics import Statistics
+from app.linkage.engine.training import NEGATIVE_ROWS, refined, sample
+
+Ints = npt.NDArray[np.int64]
+HOPELESS = -9.0
+"""Natural-log odds below which a pair is no rival of any other."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Compared pairs that are worth a thought."""
+
+    i: Ints
+    j: Ints
+    log_odds: npt.NDArray[np.float64]
+    levels: Mapping[str, Levels]
+    measured: Mapping[str, Measured]
+
+
+def link(
+    left: pa.Table, right: pa.Table, settings: LinkSettings | None = None, progress: Progress | None = None
+) -> Linked:
+    """Bring the rows of `left` (a) to those of `right` (b). Both in the standard record (`RECORD`).
+
+    Raises ValueError for tables without `id` or with repeated ids.
+    """
+    settings = settings or LinkSettings()
+    tell = progress or (lambda stage, done, total: None)
+    started = time.perf_counter()
+    b = cleaned(right)
+    _unique(b, "right")
+    blocks = Blocks(b)
+    tell("train", 0, 1)
+    model = Model.from_json(settings.model) if settings.model else train(left, right, b, blocks, settings)
+    trained = time.perf_counter()
+    found: list[Candidates] = []
+    first = 0
+    for start in range(0, max(1, len(left)), settings.batch_rows):
+        a = cleaned(left.slice(start, settings.batch_rows))
+        found.append(_compared(a, b, blocks, model, first))
+        first += len(a)
+        tell("compare", min(start + settings.batch_rows, len(left)), len(left))
+    together = _together(found)
+    ids_a = left["id"].cast(pa.string()).combine_chunks()
+    if len(ids_a.unique()) != len(ids_a):
+        raise ValueError("ids of left are not unique")
+    linked = _decided(together, ids_a, b, model, settings)
+    facts = {
+        "rows_a": len(left), "rows_b": len(right), "candidates": len(together.i),
+        "seconds": {"model": trained - started, "pairs": time.perf_counter() - trained},
+    }  # fmt: skip
+    return Linked(linked.pairs, linked.unmatched_a, linked.unmatched_b, model.as_json(), facts)
+
+
+def score(
+    left: pa.Table, right: pa.Table, model: Mapping[str, Any], settings: LinkSettings | None = None
+) -> pa.Table:
+    """Pairs (schema PAIRS) between few rows, by a model of an earlier run. Give rivals of both sides too."""
+    settings = settings or LinkSettings()
+    kept = Model.from_json(model)
+    a, b = cleaned(left), cleaned(right)
+    return _decided(_compared(a, b, Blocks(b), kept, 0), a.ids, b, kept, settings).pairs
+
+
+def train(left: pa.Table, right: pa.Table, b: Side, blocks: Blocks, settings: LinkSettings) -> Model:
+    """A model of these data, from a part of A and all of B."""
+    rng = np.random.default_rng(settings.seed)
+    a = cleaned(_some(left, settings.training_rows, rng))
+    within = cleaned(_some(right, NEGATIVE_ROWS, rng))
+    model = Model.prior(Statistics.of(a, b))
+    return refined(model, sample(a, b, blocks, model, within))
+
+
+def _some(table: pa.Table, most: int, rng: np.random.Generator) -> pa.Table:
+    if len(table) <= most:
+        return table
+    return table.take(np.sort(rng.choice(len(table), most, replace=False)))
+
+
+def _unique(side: Side, name: str) -> None:
+    if len(side.ids.unique()) != len(side.ids):
+        raise ValueError(f"ids of {name} are not unique")
+
+
+def _compared(a: Side, b: Side, blocks: Blocks, model: Model, first: int) -> Candidates:
+    i, j = blocks.candidates(a)
+    measured = measures(a, b, i, j, model.statistics)
+    levels = all_levels(measured)
+    odds = model.log_odds(a, b, i, j, levels)
+    keep = np.flatnonzero(odds > HOPELESS)
+    return Candidates(
+        i[keep] + first,
+        j[keep],
+        odds[keep],
+        {name: found[keep] for name, found in levels.items()},
+        {name: measured[name][keep] for name in ("distance", "volume")},
+    )
+
+
+def _together(parts: list[Candidates]) -> Candidates:
+    if len(parts) == 1:
+        return parts[0]
+    return Candidates(
+        np.concatenate([p.i for p in parts]),
+        np.concatenate([p.j for p in parts]),
+        np.concatenate([p.log_odds for p in parts]),
+        {name: np.concatenate([p.levels[name] for p in parts]) for name in parts[0].levels},
+        {name: np.concatenate([p.measured[name] for p in parts]) for name in parts[0].measured},
+    )
+
+
+def _decided(found: Candidates, ids_a: pa.Array, b: Side, model: Model, settings: LinkSettings) -> Linked:
+    one_a = settings.cardinality in ("auto", "one_to_one", "many_to_one")
+    one_b = settings.cardinality in ("auto", "one_to_one", "one_to_many")
+    p = marginals(found.i, found.j, found.log_odds, compete_a=one_a, compete_b=one_b)
+    verdicts: Verdicts = decide(found.i, found.j, p, found.log_odds, found.levels, settings)
+    keep = verdicts.order
+    told = reasons_of({n: v[keep] for n, v in found.levels.items()}, found.measured["distance"][keep])
+    pairs = pa.table(
+        [
+            ids_a.take(pa.array(found.i[keep])),
+            b.ids.take(pa.array(found.j[keep])),
+            pa.array(verdicts.probability[keep]),
+            pa.array(found.log_odds[keep] / np.log(2)),
+            pa.array(found.measured["distance"][keep].astype(np.float64), from_pandas=True),
+            pa.array(verdicts.outcome[keep]),
+            pa.array(verdicts.decision[keep]),
+            told,
+        ],
+        schema=PAIRS,
+    )
+    chosen = verdicts.chosen
+    return Linked(
+        pairs,
+        _left_out(ids_a, found.i[chosen]),
+        _left_out(b.ids, found.j[chosen]),
+        {},
+    )
+
+
+def _left_out(ids: pa.Array, taken: Ints) -> list[str]:
+    free = np.ones(len(ids), bool)
+    free[taken] = False
+    return list(ids.filter(pa.array(free)).to_pylist())

@@ -1,0 +1,126 @@
+"""The model: what each level is worth, and how likely a row has a partner. Plain numbers, kept as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from app.linkage.engine.comparisons import BY_NAME, COMPARISONS, Levels, levels_of
+from app.linkage.engine.measuring import Measured
+from app.linkage.engine.sides import Side
+from app.linkage.engine.statistics import COUNTED, Statistics
+
+VERSION = 1
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+MOST_COMMONNESS = 3.0
+"""A common name never takes, and a rare one never adds, more than this (natural log)."""
+LEAST = 1e-5
+
+
+@dataclass(frozen=True)
+class Model:
+    """m and u of every level by comparison; `share` of the rows of A that have a partner in B."""
+
+    m: Mapping[str, Floats]
+    u: Mapping[str, Floats]
+    share: float
+    statistics: Statistics
+    calibration: Mapping[str, Any] | None = None
+
+    @classmethod
+    def prior(cls, statistics: Statistics, share: float = 0.5) -> "Model":
+        """What is believed before any data is seen."""
+        return cls(
+            {
+                c.name: np.array([level.m for level in c.levels]) / sum(level.m for level in c.levels)
+                for c in COMPARISONS
+            },
+            {
+                c.name: np.array([level.u for level in c.levels]) / sum(level.u for level in c.levels)
+                for c in COMPARISONS
+            },
+            share,
+            statistics,
+        )
+
+    def weights(self, name: str) -> Floats:
+        """Natural-log Bayes factor of each level, the last entry for no evidence; never rising as levels worsen."""
+        ratio = np.log(np.maximum(self.m[name], LEAST)) - np.log(np.maximum(self.u[name], LEAST))
+        return np.append(_falling(ratio, self.m[name] + self.u[name]), 0.0)
+
+    def log_odds(self, a: Side, b: Side, i: Ints, j: Ints, levels: Mapping[str, Levels]) -> Floats:
+        """Natural-log odds of each pair seen alone."""
+        total = np.zeros(len(i))
+        for name, found in levels.items():
+            total += self.weights(name)[found]
+        for field in COUNTED:
+            total += self._commonness(a, field, i, levels[field])
+        return total + self.prior_log_odds(i, j)
+
+    def prior_log_odds(self, i: Ints, j: Ints) -> Floats:
+        """A row's chance of a partner, shared among its candidates."""
+        if not len(i):
+            return np.empty(0)
+        per_a, per_b = np.bincount(i)[i], np.bincount(j)[j]
+        return float(np.log(self.share / (1 - self.share))) - 0.5 * np.log(per_a * per_b)
+
+    def _commonness(self, a: Side, field: str, i: Ints, levels: Levels) -> Floats:
+        """A name that many have tells less (term frequency): of the best level only."""
+        texts = getattr(a, field)
+        per_value = np.log(self.statistics.repeated(field)) - np.log(self.statistics.common(texts, field))
+        adjusted = np.append(np.clip(per_value, -MOST_COMMONNESS, MOST_COMMONNESS), 0.0)
+        return np.where(levels == 0, adjusted[texts.rows[i]], 0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "share": self.share,
+            "comparisons": {
+                c.name: {"levels": [v.name for v in c.levels], "m": self.m[c.name].tolist(), "u": self.u[c.name].tolist()}
+                for c in COMPARISONS
+            },
+            "statistics": self.statistics.as_json(),
+            "calibration": self.calibration,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Model":
+        """Raises ValueError for a model of another version."""
+        if kept.get("version") != VERSION:
+            raise ValueError(f"the model is of version {kept.get('version')}, not {VERSION}")
+        given = kept["comparisons"]
+        for name, comparison in BY_NAME.items():
+            if given[name]["levels"] != [level.name for level in comparison.levels]:
+                raise ValueError(f"the levels of {name} in the model are others than today's")
+        return cls(
+            {name: np.array(given[name]["m"]) for name in BY_NAME},
+            {name: np.array(given[name]["u"]) for name in BY_NAME},
+            kept["share"],
+            Statistics.from_json(kept["statistics"]),
+            kept["calibration"],
+        )
+
+    def with_rates(self, m: Mapping[str, Floats], u: Mapping[str, Floats], share: float) -> "Model":
+        return replace(self, m=m, u=u, share=share)
+
+
+def all_levels(measured: Mapping[str, Measured]) -> dict[str, Levels]:
+    """Levels of every comparison."""
+    return {c.name: levels_of(c, measured[c.name]) for c in COMPARISONS}
+
+
+def _falling(values: Floats, weights: Floats) -> Floats:
+    """The nearest sequence that never rises (pool adjacent violators)."""
+    blocks: list[list[float]] = []
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        blocks.append([value, max(weight, 1e-9), 1])
+        while len(blocks) > 1 and blocks[-2][0] < blocks[-1][0]:
+            v, w, n = blocks.pop()
+            last = blocks[-1]
+            last[0] = (last[0] * last[1] + v * w) / (last[1] + w)
+            last[1] += w
+            last[2] += n
+    return np.concatenate([np.full(int(n), v) for v, _, n in blocks])
