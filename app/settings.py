@@ -50,6 +50,13 @@ class Settings(BaseSettings):
     session_hours: int = Field(12, ge=1, le=720, description="how long a log-in lasts")
     secure_cookies: bool = Field(False, description="set on HTTPS: cookies are then marked Secure")
     upload_limit_mb: int = Field(2048, ge=1, description="largest upload")
+    exchange_limit_mb: int = Field(32, ge=1, description="largest batch that a system may push")
+    exchange_items: int = Field(5000, ge=1, description="most items of a pushed batch")
+    exchange_per_minute: int = Field(
+        240, ge=1, description="requests of exchange a minute, of one account to one process"
+    )
+    document_limit_mb: int = Field(25, ge=1, description="largest photo or scan")
+    document_megapixels: int = Field(64, ge=1, description="most pixels of a photo or scan, in millions")
     public_accuracy_bits: int = Field(
         12,
         ge=0,
@@ -70,6 +77,16 @@ class Settings(BaseSettings):
         description="`s3://bucket/prefix` where archives are kept and served from, instead of the data folder; endpoint, region and keys come from `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`; `AWS_ALLOW_HTTP=true` where the endpoint is not HTTPS",
     )
     basemap: Path | None = Field(None, description="PMTiles base map of your own")
+    review_sample_rate: float = Field(
+        0.01, ge=0.01, le=1, description="share of a province's outcomes that the basin agency checks 抽查复核比例"
+    )
+    review_sample_tolerance: float = Field(
+        0.05, ge=0, lt=1, description="largest share of a sample that may be wrong before the lot is returned"
+    )
+    review_county_days: int = Field(10, ge=1, le=365, description="days of the county's review")
+    review_prefecture_days: int = Field(10, ge=1, le=365, description="days of the prefecture's review")
+    review_province_days: int = Field(15, ge=1, le=365, description="days of the province's review")
+    review_basin_days: int = Field(20, ge=1, le=365, description="days of the basin agency's spot check")
 
     @cached_property
     def uploads_dir(self) -> Path:

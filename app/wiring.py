@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 import app.access.routes
 import app.changes.routes
+import app.exchange.routes
 import app.imagery.routes
 import app.imports.routes
 import app.maps.routes
@@ -97,6 +98,7 @@ def routers() -> list[APIRouter]:
         app.imagery.routes.router,
         app.screening.routes.router,
         app.changes.routes.router,
+        app.exchange.routes.router,
         *(part.router for part in OGC),
     ]
 

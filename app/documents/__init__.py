@@ -1,0 +1,1 @@
+"""Documents: photos and scans of intakes and permits."""

@@ -1,0 +1,277 @@
+"""A batch of entries: checked as an import's rows are, applied in one transaction, answered item by item."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.actor import Actor, Jurisdiction
+from app.deps import Services
+from app.errors import Conflict, InvalidInput, NotAllowed, NotReady
+from app.exchange import queries, rules
+from app.exchange.schemas import Finding, ItemResult, PushAnswer, Result
+from app.imports import staging
+from app.imports.kind import Chunk, ImportKind, Scope
+from app.imports.models import Import
+from app.imports.service import Known
+
+KEEP_HOURS = 48
+"""How long a request's answer is kept for the same key."""
+PATIENCE_S = 10
+"""How long a batch waits for another one, or for an import that is being applied."""
+FEW = 500
+"""Up to so many entries are published one by one, more of them by county."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of entry that can be pushed."""
+
+    kind: str
+    """Name of the import kind whose checks it passes."""
+    key: tuple[str, ...]
+    """Fields of the business key."""
+
+
+TARGETS: Mapping[str, Target] = {
+    "intakes": Target("intakes", ("code_scheme", "code")),
+    "permits": Target("permits", ("permit_no",)),
+}
+
+
+@dataclass(frozen=True)
+class Push:
+    """What a system sent."""
+
+    target: str
+    body: bytes
+    media_type: str
+    datum: str
+    most_items: int
+
+
+def push(services: Services, session: Session, actor: Actor, given: Push) -> PushAnswer:
+    """Bring a batch into the register in this transaction.
+
+    Raises InvalidInput if it cannot be read or is too long, NotAllowed without a jurisdiction, NotReady while another
+    batch or import of the kind holds the register for too long.
+    """
+    if actor.jurisdiction == Jurisdiction.nowhere():
+        raise NotAllowed("推送数据需要辖区 (to push entries needs a jurisdiction)")
+    target = TARGETS[given.target]
+    kind: ImportKind = services.parts["import_kinds"][target.kind]
+    items = rules.items_of(given.body, given.media_type)
+    if not items:
+        raise InvalidInput("批次中没有记录 (the batch has no items)", field="body")
+    if len(items) > given.most_items:
+        raise InvalidInput(
+            f"一批最多{given.most_items}条，收到{len(items)}条 (at most {given.most_items} items a batch; {len(items)} came)",
+            field="body",
+            value=len(items),
+            expected=f"≤ {given.most_items}",
+        )
+    batch = rules.batch(kind, items, given.datum)
+    chunk, keys = _checked(session, kind, target, batch, actor)
+    _wait_turn(session, kind)
+    record = _record(session, actor, given, batch)
+    before = queries.stored(session, given.target, sorted(set(_whole(keys)), key=str))
+    staging.stage(session, kind, record.id, chunk, staging.columns_of(session, kind.staging))
+    staging.keep_issues(session, record.id, chunk.issues, batch.raw)
+    j = actor.jurisdiction
+    outcome = kind.apply(session, str(record.id), Scope(j.lo, j.hi, j.basin))
+    after = queries.stored(session, given.target, sorted(set(_whole(keys)), key=str))
+    _publish(
+        services,
+        session,
+        kind,
+        outcome.counties,
+        [one.id for key, one in after.items() if before.get(key) != one],
+    )
+    staging.forget(session, kind, record.id)
+    answer = _answer(session, record.id, target, batch, keys, before, after)
+    record.rows_new, record.rows_changed, record.rows_same = answer.created, answer.updated, answer.unchanged
+    record.rows_rejected = answer.rejected
+    record.rows_warned = sum(bool(result.warnings) for result in answer.results)
+    session.flush()
+    return answer
+
+
+def _checked(
+    session: Session, kind: ImportKind, target: Target, batch: rules.Batch, actor: Actor
+) -> tuple[Chunk, list[queries.Key]]:
+    """Typed rows with every issue, and the business key of each row."""
+    from app.imports.interpret import Interpreter  # with pandas, which most web processes do without
+
+    interpreter = Interpreter(kind, batch.mapping, list(batch.raw.texts.columns), has_geometry=False)
+    chunk = interpreter.chunk(batch.raw)
+    chunk.rows["attributes"] = batch.attributes
+    chunk.issues.extend(batch.issues)
+    j = actor.jurisdiction
+    known = Known(kind.prepare(session), Scope(j.lo, j.hi, j.basin), batch.mapping)
+    chunk.issues.extend(kind.check(chunk, known))
+    keys = [tuple(key) for key in chunk.rows[list(target.key)].itertuples(index=False, name=None)]
+    chunk.issues.extend(rules.repeated(keys, batch))
+    chunk.issues.extend(rules.spread(chunk.issues, batch.item_of))
+    return chunk, keys
+
+
+def _whole(keys: list[queries.Key]) -> list[queries.Key]:
+    return [key for key in keys if all(part not in (None, "") for part in key)]
+
+
+def _wait_turn(session: Session, kind: ImportKind) -> None:
+    """One batch or import of a kind at a time, as imports do among themselves."""
+    try:
+        session.execute(text("select set_config('lock_timeout', :t, true)"), {"t": f"{PATIENCE_S}s"})
+        session.execute(text("select pg_advisory_xact_lock(hashtext(:k))"), {"k": f"import:{kind.name}"})
+        session.execute(text("select set_config('lock_timeout', '0', true)"))
+    except OperationalError:
+        raise NotReady(
+            f"另一批{kind.title}正在写入，本批未写入任何数据，请稍后重发 "
+            "(another batch or import is being written; nothing of this one was: send it again later)"
+        ) from None
+
+
+def _record(session: Session, actor: Actor, given: Push, batch: rules.Batch) -> Import:
+    """The batch among the imports, so that every entry says where it came from."""
+    identifier, now, j = uuid4(), datetime.now(UTC), actor.jurisdiction
+    made = Import(
+        id=identifier,
+        kind=TARGETS[given.target].kind,
+        filename=f"数据交换 exchange {now:%Y-%m-%d %H:%M:%S}Z",
+        stored_as="",
+        sha256=hashlib.sha256(given.body).hexdigest(),
+        mapping=batch.mapping.model_dump(mode="json"),
+        state="done",
+        rows_total=len(batch.items),
+        rows_read=len(batch.items),
+        actor_id=actor.user_id,
+        actor_name=actor.username,
+        scope_lo=j.lo,
+        scope_hi=j.hi,
+        scope_basin=j.basin,
+        started_at=now,
+        finished_at=now,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _publish(
+    services: Services, session: Session, kind: ImportKind, counties: tuple[int, ...], changed: list[int]
+) -> None:
+    """The map follows in the same transaction: a few entries by themselves, many by their counties."""
+    connection = staging.driver_of(session)
+    intakes = queries.touched_now(session, "intakes", counties)
+    if len(intakes) + len(changed) > FEW:
+        services.publish(connection, kind.publishes, counties)
+        return
+    if intakes:
+        services.publish_features(connection, "intakes", intakes)
+    permits = changed if kind.name == "permits" else queries.linked_to(session, changed)
+    if permits:
+        services.publish_features(connection, "permits", permits)
+
+
+def _answer(
+    session: Session,
+    batch_id: UUID,
+    target: Target,
+    batch: rules.Batch,
+    keys: list[queries.Key],
+    before: Mapping[queries.Key, queries.Stored],
+    after: Mapping[queries.Key, queries.Stored],
+) -> PushAnswer:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for finding in queries.findings(session, batch_id):
+        found.setdefault(finding["row_no"], []).append(finding)
+    results = []
+    for item, rows in batch.rows_of().items():
+        key = keys[rows[0] - 1]
+        told = [finding for row in rows for finding in found.get(row, ())]
+        problems = [f for f in told if f["severity"] == "reject" and f["reason"] != "with_its_item"]
+        results.append(
+            ItemResult(
+                item=item + 1,
+                key=dict(zip(target.key, (_plain(part) for part in key), strict=True)),
+                result=_result(problems, before.get(key), after.get(key)),
+                id=None if problems or key not in after else after[key].id,
+                version=None if problems or key not in after else after[key].version,
+                problems=[_finding(f) for f in problems],
+                warnings=[_finding(f) for f in told if f["severity"] == "warning"],
+            )
+        )
+    count: Callable[[Result], int] = lambda kind: sum(one.result == kind for one in results)  # noqa: E731
+    return PushAnswer(
+        batch=batch_id,
+        received=len(results),
+        created=count("created"),
+        updated=count("updated"),
+        unchanged=count("unchanged"),
+        rejected=count("rejected"),
+        results=results,
+    )
+
+
+def _plain(part: Any) -> Any:
+    return None if part is None or part != part else part  # NaN is not itself
+
+
+def _result(
+    problems: list[dict[str, Any]], before: queries.Stored | None, after: queries.Stored | None
+) -> Result:
+    if problems or after is None:
+        return "rejected"
+    if before is None:
+        return "created"
+    return "updated" if after.version > before.version else "unchanged"
+
+
+def _finding(found: Mapping[str, Any]) -> Finding:
+    return Finding(
+        field=found["field"],
+        value=found["value"],
+        reason=found["reason"],
+        detail=found["message"],
+        expected=found["expected"],
+    )
+
+
+# ── requests with a key ─────────────────────────────────────────────────────────────────────────────
+
+
+def once(
+    session: Session, actor: Actor, key: str, target: str, body: bytes, work: Callable[[], bytes]
+) -> tuple[bytes, bool]:
+    """The answer of `work`, which is done once for a key of this account; and whether it was given before.
+
+    The key is taken and the answer kept in the transaction of the work, so that both are there or neither. A request
+    that failed leaves no trace and may be sent again. Raises Conflict if the key came with other content before.
+    """
+    if not 1 <= len(key) <= 255 or not key.isprintable():
+        raise InvalidInput(
+            "Idempotency-Key 应为1–255个可见字符 (has 1 to 255 visible characters)", field="Idempotency-Key"
+        )
+    account = actor.user_id or 0
+    queries.forget(session, account, KEEP_HOURS)
+    digest = hashlib.sha256(target.encode() + b"\0" + body).digest()
+    if not queries.remember(session, account, key, target, digest):
+        kept = queries.remembered(session, account, key)
+        if bytes(kept.digest) != digest:
+            raise Conflict(
+                "同一 Idempotency-Key 已用于不同内容的请求，未写入任何数据 "
+                "(this Idempotency-Key came with other content before; nothing was written)",
+                field="Idempotency-Key",
+                value=key,
+            )
+        return bytes(kept.answer), True
+    answer = work()
+    queries.answered(session, account, key, 200, answer)
+    return answer, False
