@@ -28,6 +28,7 @@ import app.ogc.styles.part
 import app.ogc.tilesets.part
 import app.regions.routes
 import app.registry.routes
+import app.review.routes
 import app.screening.routes
 import app.search.routes
 from app import jobs
@@ -97,6 +98,7 @@ def routers() -> list[APIRouter]:
         app.imports.routes.router,
         app.imagery.routes.router,
         app.screening.routes.router,
+        app.review.routes.router,
         app.changes.routes.router,
         app.exchange.routes.router,
         *(part.router for part in OGC),
