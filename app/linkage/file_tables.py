@@ -1,0 +1,318 @@
+"""A file of any register as a table in the standard record, with what is odd about its rows.
+
+No row is dropped: one without an id, a position or a name stays, with the reason in `Register.odd`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import shapely
+from charset_normalizer import from_bytes
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from app.errors import InvalidInput
+from app.imports import datums, reader
+from app.imports.angles import AngleError, parse_angle
+from app.imports.mapping import Mapping
+from app.linkage.engine.records import RECORD
+from app.linkage.file_mapping import Columns, Section
+
+Floats = npt.NDArray[np.float64]
+PLAIN = re.compile(r"\s*[-+]?\d{1,3}(?:[.,]\d+)?\s*$")
+PAIR = re.compile(r"^\s*[(\[]?\s*(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)\s*[)\]]?\s*$")
+NEAR_ZERO = 0.01
+"""Degrees: positions nearer than this to 0°, 0° stand for none."""
+TEXT_FIELDS = ("code", "name", "holder", "uscc", "permit_no", "previous_no", "county_code", "town", "place", "water_body", "source_type", "purpose", "group")  # fmt: skip
+CODE_FIELDS = ("code", "permit_no", "previous_no")
+
+
+@dataclass
+class Register:
+    """One file, read."""
+
+    name: str
+    frame: pd.DataFrame
+    """Every value a text."""
+    geometry: npt.NDArray[Any] | None
+    """Points in degrees, where the file has geometries."""
+    odd: dict[str, list[int]] = field(default_factory=dict)
+    """Rows (from 0) by what is odd about them."""
+
+
+def read(path: Path, section: Section) -> Register:
+    """The whole file. Raises UnreadableFile."""
+    encoding = section.encoding
+    suffix = path.suffix.lower()
+    if encoding is None and (
+        suffix in (".csv", ".txt", ".tsv") or path.name.lower().endswith((".csv.gz", ".txt.gz", ".tsv.gz"))
+    ):
+        encoding = _encoding(path)
+    parts = list(reader.chunks(path, Mapping(layer=section.layer, encoding=encoding)))
+    if not parts:
+        return Register(path.name, pd.DataFrame(), None)
+    frame = pd.concat([part.texts for part in parts], ignore_index=True).drop(columns=reader.EXCESS)
+    geometry = None
+    if parts[0].geometry is not None:
+        geometry = np.concatenate([part.geometry for part in parts if part.geometry is not None])
+    return Register(path.name, frame, geometry)
+
+
+def _encoding(path: Path) -> str | None:
+    """UTF-8 if it is; one byte a character if bytes above 127 stand alone, as in ñ among Latin letters; else GB18030."""
+    with reader._opened(path) as file:
+        data: bytes = file.read()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        data.decode("utf-8")
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        pass
+    high = re.findall(rb"[\x80-\xff]+", data)
+    if sum(len(run) == 1 for run in high) > len(high) / 2:
+        return _first_that_reads(data, ("cp1252", "latin-1"))
+    try:
+        data.decode("gb18030")
+        return "gb18030"
+    except UnicodeDecodeError:
+        best = from_bytes(data[: reader.SAMPLE]).best()
+        return best.encoding if best and _reads(data, best.encoding) else "latin-1"
+
+
+def _first_that_reads(data: bytes, encodings: Sequence[str]) -> str:
+    return next(encoding for encoding in encodings if _reads(data, encoding))
+
+
+def _reads(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return True
+
+
+def table(register: Register, section: Section) -> pa.Table:
+    """The register in the standard record; `id` is the row's number, for ids of files may repeat or be empty."""
+    frame = register.frame
+    rows = len(frame)
+    columns: dict[str, Any] = {"id": pa.array([str(i) for i in range(rows)])}
+    given = _codes_apart(section.columns)
+    for name in TEXT_FIELDS:
+        if name in given:
+            columns[name] = pa.array(_text(frame, given[name]), pa.string())
+    lon, lat = _positions(register, section)
+    columns["lon"], columns["lat"] = pa.array(lon), pa.array(lat)
+    for name in ("annual_m3", "position_error_m"):
+        if name in given:
+            columns[name] = pa.array(_numbers(frame[given[name][0]]))
+    _note_empty(register, section, columns)
+    return pa.table([columns.get(f.name, pa.nulls(rows, f.type)) for f in RECORD], schema=RECORD)
+
+
+def ids(register: Register, section: Section) -> list[str]:
+    """The id of each row as it stands in the file."""
+    return _text(register.frame, section.columns["id"])
+
+
+def _codes_apart(columns: Any) -> dict[str, Columns]:
+    """Several columns of codes are several codes, not one code in parts."""
+    found = dict(columns)
+    extra = list(found.get("code", ()))[1:]
+    if extra:
+        found["code"] = found["code"][:1]
+        for name in ("permit_no", "previous_no"):
+            if extra and name not in found:
+                found[name] = (extra.pop(0),)
+    return found
+
+
+def _text(frame: pd.DataFrame, columns: Columns) -> list[str]:
+    if len(columns) == 1:
+        return [str(v) for v in frame[columns[0]].tolist()]
+    return [
+        " ".join(v for v in row if v.strip())
+        for row in zip(*(frame[c].tolist() for c in columns), strict=True)
+    ]
+
+
+def _numbers(column: pd.Series) -> Floats:
+    plain = pd.to_numeric(column.str.replace(",", "", regex=False).str.strip(), errors="coerce")
+    return np.asarray(plain, np.float64)
+
+
+def _note_empty(register: Register, section: Section, columns: dict[str, Any]) -> None:
+    texts = pd.Series(ids(register, section))
+    register.odd["编码为空 (no id)"] = np.flatnonzero(texts.str.strip() == "").tolist()
+    register.odd["编码重复 (the id is given twice)"] = np.flatnonzero(
+        texts.duplicated(keep=False) & (texts.str.strip() != "")
+    ).tolist()
+    where = columns["lon"].to_numpy(zero_copy_only=False)
+    if len(where) and np.isfinite(where).any():
+        register.odd["没有可用坐标 (no usable position)"] = np.flatnonzero(~np.isfinite(where)).tolist()
+
+
+# ── positions ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _positions(register: Register, section: Section) -> tuple[Floats, Floats]:
+    frame, columns, rows = register.frame, section.columns, len(register.frame)
+    nowhere = np.full(rows, np.nan)
+    if "lon" in columns and "lat" in columns:
+        lon, lat = _degrees(frame, columns["lon"]), _degrees(frame, columns["lat"])
+        if section.crs or _beyond(lon) or _beyond(lat):
+            lon, lat = _projected(frame, columns["lon"], columns["lat"], section, register.name)
+    elif "x" in columns and "y" in columns:
+        if section.crs or _beyond(_plain_numbers(frame, columns["x"])):
+            lon, lat = _projected(frame, columns["x"], columns["y"], section, register.name)
+        else:
+            lon, lat = _degrees(frame, columns["x"]), _degrees(frame, columns["y"])
+    elif "geometry" in columns and columns["geometry"][0] in frame:
+        lon, lat = _of_texts(_text(frame, columns["geometry"]), section)
+    elif register.geometry is not None:
+        lon, lat = _of_shapes(register.geometry)
+    else:
+        return nowhere, nowhere.copy()
+    lon, lat = _usable(lon, lat, register)
+    if section.datum.upper() in ("GCJ-02", "GCJ02", "BD-09", "BD09"):
+        lon, lat = _shifted_back(lon, lat, section.datum.upper())
+    return lon, lat
+
+
+def _plain_numbers(frame: pd.DataFrame, columns: Columns) -> Floats:
+    texts = frame[columns[0]].str.strip()
+    comma = texts.str.contains(r"^[-+]?\d+,\d+$", regex=True, na=False)
+    return _numbers(texts.where(~comma, texts.str.replace(",", ".", regex=False)))
+
+
+def _beyond(values: Floats) -> bool:
+    """Whether most values cannot be degrees."""
+    known = values[np.isfinite(values)]
+    return bool(len(known)) and float(np.mean(np.abs(known) > 360)) > 0.5
+
+
+def _degrees(frame: pd.DataFrame, columns: Columns) -> Floats:
+    """Decimal degrees, or degrees, minutes and seconds in one column or in several."""
+    texts = pd.Series(_text(frame, columns))
+    found = (
+        _plain_numbers(pd.DataFrame({"t": texts}), ("t",))
+        if len(columns) == 1
+        else np.full(len(texts), np.nan)
+    )
+    rest = np.flatnonzero(~np.isfinite(found) & (texts.str.strip() != "").to_numpy())
+    memory: dict[str, float] = {}
+    for i in rest.tolist():
+        text = texts[i]
+        if text not in memory:
+            try:
+                memory[text] = parse_angle(text, 180)
+            except AngleError:
+                memory[text] = np.nan
+        found[i] = memory[text]
+    return found
+
+
+def _projected(
+    frame: pd.DataFrame, x: Columns, y: Columns, section: Section, name: str
+) -> tuple[Floats, Floats]:
+    if not section.crs:
+        raise InvalidInput(
+            f"{name} 的 {x[0]}、{y[0]} 不是度；请在映射中写明坐标系，如 crs: EPSG:4547 "
+            "(these are no degrees: name the coordinate reference system in the mapping, such as crs: EPSG:32610)",
+            field="crs",
+        )
+    try:
+        transformer = Transformer.from_crs(
+            CRS.from_user_input(section.crs), CRS.from_epsg(4326), always_xy=True
+        )
+    except CRSError as error:
+        raise InvalidInput(
+            f"不认识坐标系 {section.crs!r} (no such coordinate reference system): {error}", field="crs"
+        ) from None
+    lon, lat = transformer.transform(_plain_numbers(frame, x), _plain_numbers(frame, y))
+    return np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+
+
+def _of_texts(texts: Sequence[str], section: Section) -> tuple[Floats, Floats]:
+    """WKT, or two numbers: `lon lat`, or `lat, lon` where only that can be."""
+    lon, lat = np.full(len(texts), np.nan), np.full(len(texts), np.nan)
+    pairs = {i: (float(m[1]), float(m[2])) for i, t in enumerate(texts) if (m := PAIR.match(t))}
+    for i, (first, second) in pairs.items():
+        lon[i], lat[i] = first, second
+    rest = [i for i, t in enumerate(texts) if i not in pairs and t.strip()]
+    shapes = (
+        shapely.from_wkt([texts[i].split(";", 1)[-1] for i in rest], on_invalid="ignore")
+        if rest
+        else np.array([])
+    )
+    if len(rest):
+        lon[rest], lat[rest] = _of_shapes(np.asarray(shapes, object))
+    if pairs and not rest and np.nanmax(np.abs(lon)) <= 90 < np.nanmax(np.abs(lat)):
+        lon, lat = lat, lon
+    if section.crs and CRS.from_user_input(section.crs).is_projected:
+        transformer = Transformer.from_crs(section.crs, 4326, always_xy=True)
+        lon, lat = (np.asarray(v, np.float64) for v in transformer.transform(lon, lat))
+    return lon, lat
+
+
+def _of_shapes(shapes: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Points as they are, of other shapes a point on them."""
+    points = np.where(shapely.get_type_id(shapes) == 0, shapes, shapely.point_on_surface(shapes))
+    return shapely.get_x(points), shapely.get_y(points)
+
+
+def _usable(lon: Floats, lat: Floats, register: Register) -> tuple[Floats, Floats]:
+    """Swapped coordinates turned, zero ones and impossible ones taken out."""
+    lon, lat = lon.copy(), lat.copy()
+    turned = np.flatnonzero((np.abs(lat) > 90) & (np.abs(lon) <= 90) & (np.abs(lat) <= 180))
+    lon[turned], lat[turned] = lat[turned], lon[turned]
+    unusable = (np.abs(lon) < NEAR_ZERO) & (np.abs(lat) < NEAR_ZERO)
+    unusable |= (np.abs(lat) > 90) | (np.abs(lon) > 180) | (lat == 0) | (lon == 0)
+    lon[unusable], lat[unusable] = np.nan, np.nan
+    missing = ~(np.isfinite(lon) & np.isfinite(lat))
+    lon[missing], lat[missing] = np.nan, np.nan
+    register.odd["经纬度颠倒，已换回 (longitude and latitude were swapped)"] = turned.tolist()
+    return lon, lat
+
+
+def _shifted_back(lon: Floats, lat: Floats, datum: str) -> tuple[Floats, Floats]:
+    name = "GCJ-02" if datum.startswith("GCJ") else "BD-09"
+    for i in np.flatnonzero(np.isfinite(lon)).tolist():
+        lon[i], lat[i] = datums.to_wgs84(lon[i], lat[i], name)
+    return lon, lat
+
+
+def agree_on_places(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> tuple[int, int]:
+    """Mend positions of two registers of one region, in place: swapped or without the minus of the west.
+
+    A row is mended only if it lies outside where nearly all rows of both lie, and would lie inside. Returns
+    how many rows of each were.
+    """
+    lon, lat = (np.concatenate([x, y]) for x, y in zip(first, second, strict=True))
+    known = np.isfinite(lon)
+    if known.sum() < 20:
+        return 0, 0
+    box = [(np.quantile(v[known], 0.1), np.quantile(v[known], 0.9)) for v in (lon, lat)]
+    (west, east), (south, north) = ((lo - 1 - (hi - lo), hi + 1 + (hi - lo)) for lo, hi in box)
+
+    def inside(x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
+        return (x >= west) & (x <= east) & (y >= south) & (y <= north)
+
+    mended = []
+    for x, y in (first, second):
+        out = np.isfinite(x) & ~inside(x, y)
+        count = 0
+        for p, q in ((y.copy(), x.copy()), (-x, y.copy()), (x.copy(), -y), (-x, -y)):
+            turned = out & inside(p, q)
+            x[turned], y[turned] = p[turned], q[turned]
+            out &= ~turned
+            count += int(turned.sum())
+        mended.append(count)
+    return mended[0], mended[1]
