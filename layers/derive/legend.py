@@ -60,7 +60,7 @@ def facets(layer: Layer, audience: Audience) -> list[str]:
     """Fields by which this audience can filter the map at every zoom: those that cells tell apart, else coded ones."""
     fields = {field.name: field for field in layer.fields_for(audience) if field.filter}
     if layer.points:
-        return [name for name in layer.points.facets if name in fields]
+        return [name for name in fields if name in layer.points.facets]
     return [name for name, field in fields.items() if field.values]
 
 

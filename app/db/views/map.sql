@@ -99,5 +99,6 @@ create or replace view map.intakes as
                   case when i.permit_state in ('linked', 'ended') then
                     (select extract(year from min(p.valid_from))
                        from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
-                      where pi.intake_id = i.id and pi.valid_to is null) end)::integer as started_year
-  from shuitu.intakes i;
+                      where pi.intake_id = i.id and pi.valid_to is null) end)::integer as started_year,
+         coalesce(r.state, 'none') as review_state, case when r.state = 'published' then r.published_on end as published_on
+  from shuitu.intakes i left join shuitu.review_items r on r.intake_id = i.id and r.latest;

@@ -55,16 +55,32 @@ returns table (permit_no text, in_force boolean, first_year integer) language sq
     and (l.valid_to is null or l.valid_to > on_date or l.ended_at > known) and (known is null or l.recorded_at <= known)
 $$;
 
+-- Where an intake stood in the review at the end of a day. (Reviews are dated by the day they were recorded: what was
+-- known and what held are one.)
+create or replace view map.review_versions as
+  select r.intake_id, r.id, r.state, r.published_on, map.recorded_day(b.submitted_at) as submitted_on,
+         map.recorded_day(r.closed_at) as closed_on
+  from shuitu.review_items r join shuitu.review_batches b on b.id = r.batch_id
+  where r.state not in ('draft', 'withdrawn');
+create or replace function map.review_at(intake bigint, on_date date)
+returns table (review_state text, published_on date) language sql stable parallel safe as $$
+  select case when v.closed_on <= on_date then v.state when v.published_on <= on_date then 'published' else 'in_review' end,
+         case when v.published_on <= on_date and not (v.state = 'stale' and v.closed_on <= on_date) then v.published_on end
+  from map.review_versions v where v.intake_id = intake and v.submitted_on <= on_date order by v.id desc limit 1
+$$;
+
 create or replace function map.intakes_at(on_date date, known timestamptz default null)
 returns table (id bigint, code text, name text, holder_name text, source_type text, permit_state text, status text, purpose text,
   annual_volume_m3 double precision, county_code integer, basin_id smallint, water_body text, aquifer_layer text, off_stream boolean,
-  place text, permit_no text, geom geometry(Point, 4490), volume_class text, started_year integer)
+  place text, permit_no text, geom geometry(Point, 4490), volume_class text, started_year integer, review_state text,
+  published_on date)
 language sql stable parallel safe as $$
   select v.id, v.code, v.name, v.holder_name, v.source_type,
          case when p.in_force then 'linked' when p.permit_no is not null then 'ended'
               when v.permit_state in ('exempt', 'unpermitted') then v.permit_state else 'pending' end,
          v.status, v.purpose, v.annual_volume_m3, v.county_code, v.basin_id, v.water_body, v.aquifer_layer, v.off_stream, v.place,
-         p.permit_no, v.geom, map.volume_class(v.annual_volume_m3), coalesce(extract(year from v.started_on)::integer, p.first_year)
+         p.permit_no, v.geom, map.volume_class(v.annual_volume_m3), coalesce(extract(year from v.started_on)::integer, p.first_year),
+         coalesce(r.review_state, 'none'), r.published_on
   from (
     select c.* from map.intake_current c where (known is null or c.recorded_at <= known) and c.effective_on <= on_date
     union all
@@ -79,6 +95,7 @@ language sql stable parallel safe as $$
            or exists (select from map.intake_former n where n.id = h.id and n.recorded_until > known))
   ) v
   cross join lateral map.permits_of_intake_at(v.id, on_date, known) p
+  left join lateral map.review_at(v.id, on_date) r on true
   where (v.started_on is null or v.started_on <= on_date) and (v.valid_to is null or v.valid_to > on_date)
 $$;
 
