@@ -39,7 +39,7 @@ NO = {"0", "false", "no", "n", "f", "否", "×", "无"}
 EXCEL_EPOCH = date(1899, 12, 30)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: whatever passes an exception on sets its traceback
 class BadValue(ValueError):
     """Why a text is not a value of its field."""
 

@@ -13,7 +13,7 @@ from app.imports.staging import numeric
 from app.imports.values import BadValue
 from app.regions import locate
 from app.regions.codes import BASINS
-from app.registry import import_checks, links, rules
+from app.registry import import_checks, links, numbers, rules
 
 AQUIFERS = {"shallow": ("浅层", "潜水", "浅层地下水"), "deep_confined": ("深层", "承压水", "深层承压水")}
 BODIES = {
@@ -51,17 +51,9 @@ def _permits(text_: str) -> tuple[Any, BadValue | None]:
         p for p in text_.replace("；", ";").replace("、", ";").replace(",", ";").split(";") if p.strip()
     ]:
         try:
-            number, repaired = rules.permit_number(part)
-            found.append(number)
-            odd = odd or (
-                BadValue(
-                    "permit_number_repaired",
-                    f"{part!r} 已按形近字改为 {number} (look-alike repaired)",
-                    number,
-                )
-                if repaired
-                else None
-            )
+            number = numbers.permit_number(part)
+            found.append(number.text)
+            odd = odd or next(iter(number.warnings), None)
         except BadValue as bad:
             odd = BadValue(bad.reason, bad.message + "，未建立对应关系 (not linked)", bad.expected)
     return found, odd

@@ -11,7 +11,7 @@ from app.imports.service import reject_duplicates
 from app.imports.values import BadValue
 from app.regions import locate
 from app.regions.codes import BASINS
-from app.registry import import_checks, links, rules
+from app.registry import import_checks, links, numbers, rules
 from app.registry.intake_import import credit
 
 EVENTS = {
@@ -29,10 +29,8 @@ LIMIT_SOURCES = {"all": ("全部",), **rules.SOURCES}
 
 
 def _number(text_: str) -> tuple[Any, BadValue | None]:
-    number, repaired = rules.permit_number(text_)
-    return number, BadValue(
-        "permit_number_repaired", f"{text_!r} 已按形近字改为 {number} (look-alike repaired)", number
-    ) if repaired else None
+    number = numbers.permit_number(text_)
+    return number.text, next(iter(number.warnings), None)
 
 
 FIELDS = (

@@ -1,59 +1,17 @@
-"""Rules of permit numbers, credit codes and volumes. Plain values in, plain values out."""
+"""Rules of credit codes and volumes, and the codes of the register. Plain values in, plain values out."""
 
 import re
-import unicodedata
 
 from stdnum.cn import uscc as stdnum_uscc
 
 from app.imports.values import BadValue
 
-# 取水许可证编号, electronic form: level · region · source · year · serial (seen: B640104G2023-0037,
-# C440114S2020-0005). A and D, and sources beside S and G, are accepted as written.
-ELECTRONIC = re.compile(r"^([A-D])(\d{6})([A-Z])(\d{4})-(\d{4,})$")
-LOOSE = re.compile(r"^([A-D])(\d{6})([A-Z0-9])((?:19|20)\d{2})-?(\d{4,})$")
-# Legacy paper: 取水(国长)字[2015]第01001号
-PAPER = re.compile(r"^取水\(([^()]+)\)字\[(\d{4})\]第([A-Z]?\d+)号$")
-APPLICATION = re.compile(r"申字")
-LOOK_ALIKE = {"6": "G", "5": "S"}
-"""Seen: C15030362021-0093, G read as 6. Repaired at the source position only: elsewhere a digit is a digit."""
-DASHES = str.maketrans(
-    dict.fromkeys("－—–―‐‑‒−﹣", "-") | {"〔": "[", "〕": "]", "【": "[", "】": "]", "（": "(", "）": ")"}
-)
 SECONDS_A_DAY, DAYS_A_YEAR = 86_400, 366
 SLACK = 1.05
 """Permits round their daily and flow limits; a twentieth is not a contradiction. A guess of 2026-11."""
 LARGEST_INTAKE_M3 = 3e10
 """Above the yearly take of the largest diversion; beyond it is a unit slip. A guess of 2026-11."""
 ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
-
-
-def permit_number(text: str) -> tuple[str, bool]:
-    """The normalised number, and whether a look-alike was repaired. Keep the raw text beside it.
-
-    The region in it is not the issuer's and not the intake's (domain: the Ningxia permit), so nothing
-    is derived from it. Raises BadValue `application_number` or `bad_permit_number`.
-    """
-    plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(DASHES)).upper()
-    if APPLICATION.search(plain):
-        raise BadValue(
-            "application_number",
-            f"{text!r} 是申请编号，不是许可证编号 (is an application's number, not a permit's)",
-            "B640104G2023-0037",
-        )
-    if ELECTRONIC.match(plain):
-        return plain, False
-    if match := LOOSE.match(plain):
-        level, region, source, year, serial = match.groups()
-        repaired = LOOK_ALIKE.get(source, source)
-        if repaired.isalpha():
-            return f"{level}{region}{repaired}{year}-{serial}", repaired != source or "-" not in plain
-    if match := PAPER.match(plain):
-        return plain, False
-    raise BadValue(
-        "bad_permit_number",
-        f"{text!r} 不是取水许可证编号 (is no permit number)",
-        "B640104G2023-0037 / 取水(国长)字[2015]第01001号",
-    )
 
 
 def credit_code(text: str) -> str:

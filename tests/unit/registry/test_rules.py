@@ -1,4 +1,4 @@
-"""Permit numbers, credit codes, volumes."""
+"""Credit codes, volumes."""
 
 import pytest
 from hypothesis import given
@@ -8,43 +8,6 @@ from app.imports.values import BadValue
 from app.registry import rules
 
 LETTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-
-
-@pytest.mark.parametrize(
-    ("text", "number", "repaired"),
-    [
-        ("B640104G2023-0037", "B640104G2023-0037", False),
-        (" c440114s2020－0005 ", "C440114S2020-0005", False),
-        ("C15030362021-0093", "C150303G2021-0093", True),
-        ("取水（国长）字〔2015〕第01001号", "取水(国长)字[2015]第01001号", False),
-    ],
-)
-def test_permit_numbers(text: str, number: str, repaired: bool) -> None:
-    assert rules.permit_number(text) == (number, repaired)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [("取水（扬）申字〔2020〕第12号", "application_number"), ("12345", "bad_permit_number")],
-)
-def test_what_is_no_permit_number(text: str, reason: str) -> None:
-    with pytest.raises(BadValue) as caught:
-        rules.permit_number(text)
-    assert caught.value.reason == reason
-
-
-@given(
-    st.sampled_from("ABCD"),
-    st.integers(110000, 659999),
-    st.sampled_from("SG"),
-    st.integers(1990, 2030),
-    st.integers(1, 99999),
-)
-def test_every_number_of_the_form_is_kept(
-    level: str, region: int, source: str, year: int, serial: int
-) -> None:
-    number = f"{level}{region}{source}{year}-{serial:04d}"
-    assert rules.permit_number(number) == (number, False)
 
 
 @given(st.integers(0, 17), st.sampled_from(LETTERS))
