@@ -1,4 +1,4 @@
-"""Around every request: an id, one log line, metrics, and headers that keep browsers strict."""
+"""Around every request: an id, one log line, metrics, headers that keep browsers strict; and its body, whole."""
 
 import re
 import secrets
@@ -9,9 +9,12 @@ from itertools import count
 from typing import Any
 
 from prometheus_client import Counter, Histogram
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from app.errors import InvalidInput
 from app.logging import get
 
 log = get("shuitu.request")
@@ -102,3 +105,29 @@ def _account(scope: Scope, status: int, seconds: float) -> None:
 def _meters(area: str, method: str, status: int) -> tuple[Counter, Histogram]:
     """The meters with these labels: finding them costs more than counting."""
     return COUNT.labels(area, method, status), SECONDS.labels(area)
+
+
+async def whole_body(request: Request, most_mb: int) -> bytes:
+    """All of a request's body, read up to a size.
+
+    Raises HTTPException 413 if it is larger, InvalidInput if the connection broke off before its end.
+    """
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > most_mb * 2**20:
+                raise HTTPException(413, f"内容超过 {most_mb} MB (larger than {most_mb} MB)")
+            parts.append(part)
+    except ClientDisconnect:
+        raise InvalidInput(
+            "连接中断，未写入任何数据 (the connection broke off; nothing was written)"
+        ) from None
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) != size:
+        raise InvalidInput(
+            "内容长度与 Content-Length 不符，未写入任何数据 (the body is not as long as its Content-Length; nothing was written)",
+            value=size,
+            expected=declared,
+        )
+    return b"".join(parts)

@@ -93,6 +93,10 @@ class Settings(BaseSettings):
         return self.data_dir / "uploads"
 
     @cached_property
+    def documents_dir(self) -> Path:
+        return self.data_dir / "documents"
+
+    @cached_property
     def imagery_dir(self) -> Path:
         return self.data_dir / "imagery"
 

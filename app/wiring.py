@@ -16,9 +16,11 @@ from starlette.requests import Request
 
 import app.access.routes
 import app.changes.routes
+import app.documents.routes
 import app.exchange.routes
 import app.imagery.routes
 import app.imports.routes
+import app.linkage.routes
 import app.maps.routes
 import app.ogc.features
 import app.ogc.legacy.part
@@ -97,10 +99,12 @@ def routers() -> list[APIRouter]:
         app.registry.routes.router,
         app.imports.routes.router,
         app.imagery.routes.router,
+        app.linkage.routes.router,
         app.screening.routes.router,
         app.review.routes.router,
         app.changes.routes.router,
         app.exchange.routes.router,
+        app.documents.routes.router,
         *(part.router for part in OGC),
     ]
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from app.deps import CurrentActor, ServicesDep
-from app.errors import InvalidInput, UnsupportedMedia
+from app.errors import UnsupportedMedia
 from app.exchange.rules import NDJSON
+from app.requests import whole_body
 
 JSON = "application/json"
 
@@ -55,11 +55,8 @@ class Body:
     media_type: str
 
 
-async def whole_body(request: Request, services: ServicesDep) -> Body:
-    """All of the body, of a type that is taken here.
-
-    Raises UnsupportedMedia, HTTPException 413 if it is too large, InvalidInput if the connection broke off.
-    """
+async def batch_body(request: Request, services: ServicesDep) -> Body:
+    """All of the body, of a type that is taken here. Raises UnsupportedMedia, and as `whole_body`."""
     media_type = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
     if media_type not in (JSON, *NDJSON):
         raise UnsupportedMedia(
@@ -67,29 +64,7 @@ async def whole_body(request: Request, services: ServicesDep) -> Body:
         )
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMedia("不接受压缩的内容 (compressed content is not taken)")
-    most = services.settings.exchange_limit_mb * 2**20
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise HTTPException(
-                    413,
-                    f"一批最多 {services.settings.exchange_limit_mb} MB (a batch has at most {services.settings.exchange_limit_mb} MB)",
-                )
-            parts.append(part)
-    except ClientDisconnect:
-        raise InvalidInput(
-            "连接中断，未写入任何数据 (the connection broke off; nothing was written)"
-        ) from None
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) != size:
-        raise InvalidInput(
-            "内容长度与 Content-Length 不符，未写入任何数据 (the body is not as long as its Content-Length; nothing was written)",
-            value=size,
-            expected=declared,
-        )
-    return Body(b"".join(parts), media_type)
+    return Body(await whole_body(request, services.settings.exchange_limit_mb), media_type)
 
 
-BodyDep = Annotated[Body, Depends(whole_body)]
+BodyDep = Annotated[Body, Depends(batch_body)]
