@@ -24,7 +24,10 @@ class Permission(StrEnum):
     DECIDE = "decide"  # accept or reject candidates
     IMPORT = "import"  # bring registers in, and write their entries
     DETECT = "detect"  # run detections
-    REVIEW = "review"  # submit, approve, send back what was matched; at which level is the jurisdiction's to say
+    MATCH = "match"  # bring intakes to their permits: run the linkage, decide its lines
+    REVIEW = (
+        "review"  # submit, approve, send back what was matched; at which level is the jurisdiction's to say
+    )
     ADMINISTER = "administer"  # accounts and keys
 
 
@@ -32,7 +35,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PUBLIC: frozenset(),
     Role.VIEWER: frozenset({Permission.READ}),
     Role.ANALYST: frozenset({Permission.READ, Permission.DECIDE, Permission.DETECT}),
-    Role.OFFICER: frozenset({Permission.READ, Permission.DECIDE, Permission.IMPORT, Permission.REVIEW}),
+    Role.OFFICER: frozenset(
+        {Permission.READ, Permission.DECIDE, Permission.IMPORT, Permission.MATCH, Permission.REVIEW}
+    ),
     Role.ADMIN: frozenset(Permission),
 }
 
