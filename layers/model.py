@@ -95,7 +95,7 @@ class Points(Frozen):
     """View that publishing reads; None: the layer's own."""
     cells_to_zoom: int = Setting(9, ge=0, le=9)
     """Up to here a tile shows cells, unless it holds at most `max_points` points."""
-    max_points: int = Setting(10_000, ge=100)
+    max_points: int = Setting(3_000, ge=100)
     facets: tuple[Identifier, ...]
     """Fields by which cells can be filtered exactly, in the order of the class number: coded fields, or whole
     years (an integer field)."""

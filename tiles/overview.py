@@ -9,8 +9,8 @@ import numpy.typing as npt
 from tiles.keys import BITS
 
 Array = npt.NDArray[Any]
-CELL_DEPTH = 5
-"""32 × 32 cells a tile: 64 × 64 costs four times as much, and leaves no room for the number (docs/adr)."""
+CELL_DEPTH = 4
+"""16 × 16 cells a tile: on a tile of 512 pixels each has 32, and room for its number (docs/adr/0037)."""
 CELL_BITS = 18
 """Sums of coordinates are kept at this precision."""
 PACKED = np.dtype([("class", "<i4"), ("n", "<i4"), ("volume", "<i8")])

@@ -18,6 +18,7 @@ from tiles import facets as coding
 from tiles import functions, overview, pgcopy
 from tiles.columns import columns, feed, volume_sql
 from tiles.keys import morton, world
+from tiles.overview import CELL_DEPTH
 
 BOUNDED = 64
 """Up to so many counties are locked one by one while they are written anew; more lock the whole layer."""
@@ -32,7 +33,17 @@ def form(layer: Layer) -> str:
     assert layer.points is not None  # noqa: S101 - asked of big point layers only
     kept, p = columns(layer), layer.points
     codes = [(one.name, [value.value for value in one.field.values]) for one in kept.facets]
-    told = (codes, kept.numbers, kept.texts, p.prefix, p.feed, p.counted, p.summed, p.cells_to_zoom)
+    told = (
+        codes,
+        kept.numbers,
+        kept.texts,
+        p.prefix,
+        p.feed,
+        p.counted,
+        p.summed,
+        p.cells_to_zoom,
+        CELL_DEPTH,
+    )
     return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
 

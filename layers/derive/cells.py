@@ -16,10 +16,10 @@ STEPS = 16
 """Arcs are drawn in sixteenths, rounded up: a share is never drawn as none."""
 PICTURE = 64
 """Pixels of an arc's picture at ratio 1."""
-SMALLEST, LARGEST = 3.5, 20.0
-SCALE_AT_4 = 0.12
-"""Radius in pixels of a cell of one intake at zoom 4, before the limits: two intakes a km² just touch."""
-READABLE = 9.0
+SMALLEST, LARGEST = 3.5, 16.0
+SCALE_AT_4 = 0.09
+"""Radius in pixels of a cell of one intake at zoom 4, before the limits: two intakes a km² (at 33° N) just touch."""
+READABLE = 10.0
 """From this radius on a circle holds its number, and an arc can be read."""
 TO_ZOOM = 9
 
@@ -114,6 +114,7 @@ def cell_layers(layer: Layer, theme: Any, lang: str) -> list[dict[str, Any]]:
         "layout": {
             "text-field": _number(lang),
             "text-size": 12,
+            "text-padding": 0,
             "symbol-sort-key": ["-", 0, ["get", "n"]],
         },
         "paint": {"text-color": "#ffffff", "text-halo-color": "rgba(0,0,0,0.55)", "text-halo-width": 1},

@@ -1,18 +1,14 @@
 /** Overview cells: what one stands for, and where. */
 
 import type { Bounds, Layer, LegendEntry } from "@/api/pending";
-import { worldOf } from "./stale";
-
-/** Levels of cells below a tile: 32 × 32 cells (the tile server's `CELL_DEPTH`). */
-const DEPTH = 5;
 
 const lonOf = (x: number): number => (x - 0.5) * 360;
 const latOf = (y: number): number => (Math.atan(Math.sinh((0.5 - y) * 2 * Math.PI)) * 180) / Math.PI;
 
-/** The ground that a cell covers: its symbol lies somewhere in it. */
-export function cellBounds(lon: number, lat: number, tileZoom: number): Bounds {
-	const n = 2 ** (tileZoom + DEPTH);
-	const [x, y] = worldOf(lon, lat).map((part) => Math.floor(part * n)) as [number, number];
+/** The ground that a cell covers, from the tile that it says it is: its symbol lies somewhere in it. */
+export function cellBounds(properties: Record<string, unknown>): Bounds {
+	const [z, x, y] = [properties.cz, properties.cx, properties.cy].map(Number) as [number, number, number];
+	const n = 2 ** z;
 	return [lonOf(x / n), latOf((y + 1) / n), lonOf((x + 1) / n), latOf(y / n)];
 }
 
