@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.actor import Actor, Permission
 from app.changes import service as changes
+from app.imports.staging import driver_of
+from app.maps.publishing import nationwide
 from app.regions.codes import BASINS
 from app.review import queries, rules, samples, sampling, service
 from app.review.ready import Members
@@ -78,16 +80,18 @@ def batch(session: Session, actor: Actor, batch_id: int) -> BatchOut:
 def stepped(session: Session, actor: Actor, batch_id: int, action: str) -> BatchOut:
     """A batch after a step, which goes on record among the changes."""
     found = batch(session, actor, batch_id)
-    changes.record(
-        session,
-        actor.username,
-        "review",
-        action,
-        found.county_code,
-        basin_id=found.basin_id,
-        entity_id=batch_id,
-        facts={"state": found.state, "stage": found.stage},
-    )
+    # The issuer may stand in another county than the intakes: the change is told where they lie.
+    with nationwide(driver_of(session)):
+        changes.record(
+            session,
+            actor.username,
+            "review",
+            action,
+            found.county_code,
+            basin_id=found.basin_id,
+            entity_id=batch_id,
+            facts={"state": found.state, "stage": found.stage},
+        )
     return found
 
 
