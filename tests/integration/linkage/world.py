@@ -45,24 +45,24 @@ class World:
 
     # ── making ──────────────────────────────────────────────────────────────────────────────────────
 
-    def intake(self, name: str, county: int = GAOYOU, number: int = 0, **values: Any) -> int:
+    def intake(self, key: str, /, county: int = GAOYOU, number: int = 0, **values: Any) -> int:
         lon, lat = PLACES[county]
         given = {
-            "code": f"QSK-{name}", "name": f"{name}取水口", "holder_name": f"{name}公司", "county_code": county,
+            "code": f"QSK-{key}", "name": f"{key}取水口", "holder_name": f"{key}公司", "county_code": county,
             "source_type": "groundwater", "purpose": "industry", "annual_volume_m3": 10_000.0,
             "lon": lon + number * STEP, "lat": lat, "off_stream": True,
             "status": "in_use", "permit_state": "pending",
         } | values  # fmt: skip
-        columns = [key for key in given if key not in ("lon", "lat")]
+        columns = [column for column in given if column not in ("lon", "lat")]
         with self.session() as session:
-            self.intakes[name] = session.execute(
+            self.intakes[key] = session.execute(
                 text(
                     f"insert into shuitu.intakes ({', '.join(columns)}, geom) values ({', '.join(':' + c for c in columns)}, "
                     "st_setsrid(st_makepoint(:lon, :lat), 4490)) returning id"
                 ),
                 given,
             ).scalar_one()
-        return self.intakes[name]
+        return self.intakes[key]
 
     def permit(self, name: str, points: int = 1, county: int = GAOYOU, number: int = 0, **values: Any) -> int:
         lon, lat = PLACES[county]
