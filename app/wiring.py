@@ -17,6 +17,7 @@ from starlette.requests import Request
 import app.access.routes
 import app.changes.routes
 import app.documents.routes
+import app.dossiers.routes
 import app.exchange.routes
 import app.imagery.routes
 import app.imports.routes
@@ -105,6 +106,7 @@ def routers() -> list[APIRouter]:
         app.changes.routes.router,
         app.exchange.routes.router,
         app.documents.routes.router,
+        app.dossiers.routes.router,
         *(part.router for part in OGC),
     ]
 
