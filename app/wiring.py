@@ -6,6 +6,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -44,6 +45,7 @@ from app.errors import NotSignedIn
 from app.imports.kind import ImportKind
 from app.indicators import import_kind as indicator_import
 from app.maps.publishing import publish_counties, publish_features
+from app.ogc.legacy.sketch import around
 from app.ogc.viewer import viewer_of
 from app.regions import import_kind as region_import
 from app.registry import intake_import, permit_import
@@ -170,5 +172,6 @@ def build(settings: Settings) -> Parts:
         store_at(settings.archives_url, settings.archives_dir),
     )
     made.parts["versions"] = tiles.versions
+    made.parts["map_picture"] = partial(around, made)
     made.parts["tiles"] = tiles
     return Parts(made, tiles)

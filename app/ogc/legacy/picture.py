@@ -3,19 +3,20 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import shapely
 from starlette.concurrency import run_in_threadpool
 
-from app.ogc.answering import Asked
+from app.deps import Services
 from app.ogc.legacy.decode import Tile, decoded
 from app.ogc.legacy.expressions import chosen, numbers
 from app.ogc.legacy.kvp import Refused
 from app.ogc.legacy.views import EDGE, TooWide, View
 from layers.derive.style import layers_of
 from layers.model import Audience, Layer
+from tiles.address import Viewer
 from tiles.options import DEFAULT, TileOptions
 from tiles.options import TooWide as Unanswerable
 from tiles.server import TileServer
@@ -41,7 +42,16 @@ class Loaded:
     tiles: list[tuple[Tile, int]]
 
 
-async def _loaded(asked: Asked, shown: Shown, view: View) -> Loaded:
+class Looking(Protocol):
+    """Whoever looks at the map, and with what it is drawn."""
+
+    @property
+    def services(self) -> Services: ...
+    @property
+    def viewer(self) -> Viewer: ...
+
+
+async def _loaded(asked: Looking, shown: Shown, view: View) -> Loaded:
     """Raises Refused if the view needs too many tiles."""
     server: TileServer = asked.services.parts["tiles"]
     layer = shown.layer
@@ -65,7 +75,7 @@ async def _loaded(asked: Asked, shown: Shown, view: View) -> Loaded:
 
 
 async def drawn(
-    asked: Asked, layers: Sequence[Shown], view: View, *, ground: str | None, lang: str, media: str
+    asked: Looking, layers: Sequence[Shown], view: View, *, ground: str | None, lang: str, media: str
 ) -> bytes:
     """The encoded picture. Raises Refused if the view is too wide to be drawn."""
     loaded = [await _loaded(asked, shown, view) for shown in layers]
@@ -98,7 +108,7 @@ class Hit:
 
 
 async def hits(
-    asked: Asked, layers: Sequence[Shown], view: View, column: int, row: int, most: int, slack_px: float = 3
+    asked: Looking, layers: Sequence[Shown], view: View, column: int, row: int, most: int, slack_px: float = 3
 ) -> list[Hit]:
     """What is drawn at a pixel, the topmost layer first, at most so many of each layer."""
     x, y = view.world(column + 0.5, row + 0.5)

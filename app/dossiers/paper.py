@@ -1,0 +1,168 @@
+"""A dossier as PDF: the sections, a picture of the map, photos, and the address under which it is found again."""
+
+import math
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.dossiers.sections import Dossier, Lang, Point, Section
+from app.dossiers.words import Words
+from app.errors import NotReady
+from app.logging import get
+
+log = get(__name__)
+TEMPLATE = Path(__file__).with_name("dossier.typ")
+FONTS = (
+    "Noto Sans CJK SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "Noto Serif CJK SC", "Droid Sans Fallback", "AR PL UMing CN",
+)  # fmt: skip
+"""Fonts with Chinese characters, the best first; scripts/install.sh brings one."""
+PATIENCE_S = 60
+MAP_PX = (1044, 540)
+"""Of the picture: 174 mm across at 152 dots an inch."""
+EDGE_M = 20037508.342789244
+LEAST_M = 5_000.0
+"""Least width of the map: a place is known by what lies around it."""
+MOST_PICTURES = 12
+Box = tuple[float, float, float, float]
+"""West, south, east, north in metres of Web Mercator."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo that belongs to it, as a file."""
+
+    file: Path
+    title: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What goes on paper beside the dossier itself."""
+
+    lang: Lang
+    printed_by: str
+    address: str
+    """Where it is found again."""
+    map_png: bytes | None
+    pictures: Sequence[Picture] = ()
+
+
+def box_of(points: Sequence[Point]) -> Box | None:
+    """A box of the map's shape around these positions, with room at its edges; None without any."""
+    if not points:
+        return None
+    places = [_mercator(point.lon, point.lat) for point in points]
+    xs, ys = zip(*places, strict=True)
+    middle = ((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2)
+    shape = MAP_PX[0] / MAP_PX[1]
+    wide = max(LEAST_M, (max(xs) - min(xs)) * 1.25, (max(ys) - min(ys)) * 1.25 * shape)
+    half, tall = wide / 2, wide / shape / 2
+    return middle[0] - half, middle[1] - tall, middle[0] + half, middle[1] + tall
+
+
+def _mercator(lon: float, lat: float) -> tuple[float, float]:
+    return lon / 180 * EDGE_M, math.asinh(math.tan(math.radians(lat))) / math.pi * EDGE_M
+
+
+def pdf(dossier: Dossier, sheet: Sheet) -> bytes:
+    """The pages. Raises NotReady if they cannot be set on this machine."""
+    with tempfile.TemporaryDirectory(prefix="shuitu-dossier-") as name:
+        folder = Path(name)
+        _lay_out(folder, dossier, sheet)
+        try:
+            subprocess.run(  # noqa: S603 - our own module, on a folder of our own
+                [sys.executable, "-m", "app.dossiers.typeset", name],
+                check=True,
+                capture_output=True,
+                timeout=PATIENCE_S,
+                cwd=Path(__file__).parents[2],
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            log.error(
+                "a dossier could not be set", error=str(error), said=(error.stderr or b"").decode()[-2000:]
+            )
+            raise NotReady("档案无法排版，详见日志 (the dossier could not be set; see the log)") from None
+        return (folder / "dossier.pdf").read_bytes()
+
+
+def _lay_out(folder: Path, dossier: Dossier, sheet: Sheet) -> None:
+    """The files that the template reads."""
+    import segno
+
+    shutil.copy(TEMPLATE, folder / "dossier.typ")
+    segno.make(sheet.address, error="m").save(str(folder / "qr.svg"), border=0, scale=4)
+    pictures = []
+    for number, picture in enumerate(sheet.pictures[:MOST_PICTURES]):
+        shutil.copy(picture.file, folder / f"{number}.webp")
+        pictures.append({"file": f"{number}.webp", "title": picture.title})
+    box = box_of(dossier.points)
+    shown = None
+    if box is not None and sheet.map_png is not None:
+        (folder / "map.png").write_bytes(sheet.map_png)
+        shown = {
+            "width": MAP_PX[0],
+            "height": MAP_PX[1],
+            "points": [_place(point, box) for point in dossier.points],
+        }
+    words = Words(sheet.lang)
+    content = {
+        **dossier.model_dump(include={"kind", "name", "number", "state_text", "demo"}),
+        "sections": [_section(words, section, pictures) for section in dossier.sections],
+        "lang": sheet.lang, "fonts": FONTS, "printed_by": sheet.printed_by, "address": sheet.address, "map": shown,
+        "words": _words(words, sheet),
+    }  # fmt: skip
+    (folder / "dossier.json").write_bytes(orjson.dumps(content))
+
+
+def _place(point: Point, box: Box) -> dict[str, float]:
+    """Where on the picture a position lies, as shares from its upper left corner."""
+    x, y = _mercator(point.lon, point.lat)
+    return {"x": (x - box[0]) / (box[2] - box[0]), "y": (box[3] - y) / (box[3] - box[1])}
+
+
+def _section(words: Words, section: Section, pictures: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    found = section.model_dump(include={"title", "note", "empty", "facts", "table"})
+    if found["table"] is not None:
+        found["table"]["widths"] = widths(section)
+    return found | {
+        "nothing": section.is_empty,
+        "entries": [entry.model_dump() | {"at": words.moment(entry.at)} for entry in section.entries],
+        "pictures": pictures if section.id == "documents" else [],
+    }
+
+
+def widths(section: Section) -> list[float]:
+    """Shares of the page's width for the columns of a table: by what stands in them, no column starved."""
+    assert section.table is not None  # noqa: S101 - asked for tables alone
+    columns = [
+        [heading, *(row[i].text for row in section.table.rows)]
+        for i, heading in enumerate(section.table.columns)
+    ]
+    return [math.sqrt(max(4, min(60, max(_breadth(text) for text in column)))) for column in columns]
+
+
+def _breadth(text: str) -> float:
+    """How wide a text is, in Latin letters: a Chinese character is two."""
+    return sum(2.0 if ord(character) > 0x2E7F else 1.0 for character in text)
+
+
+def _words(words: Words, sheet: Sheet) -> dict[str, str]:
+    now = words.moment(datetime.now(UTC))
+    return {
+        "printed": words.pick(f"{sheet.printed_by} 打印于 {now}", f"Printed by {sheet.printed_by}, {now} (UTC+8)"),
+        "address": words.pick("档案地址", "Found again at"),
+        "map": words.pick("位置示意，坐标系 CGCS2000；图中为打印时的一张图", "Where it lies (CGCS2000), on the one map as it was when this was printed"),
+        "demo": words.pick("示例数据", "Demo data"),
+        "field": words.pick("项目", "Field"),
+        "before": words.pick("原为", "Before"),
+        "after": words.pick("改为", "After"),
+    }  # fmt: skip
