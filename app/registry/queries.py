@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -45,7 +46,7 @@ def intake(session: Session, intake_id: int) -> dict[str, Any]:
            where pi.intake_id = :id and pi.valid_to is null order by p.valid_to desc nulls first""",
         intake_id,
     )
-    found["history"] = _many(session, HISTORY.format(table="intake"), intake_id)
+    found["history"] = history(session, "intake", intake_id)
     return found
 
 
@@ -58,21 +59,45 @@ def permit(session: Session, permit_id: int) -> dict[str, Any]:
         permit_id,
         "取水许可",
     )
-    found["limits"] = _many(
-        session,
-        """select l.* from shuitu.permit_limits l join shuitu.permits p on p.id = l.permit_id and p.version = l.version
-           where p.id = :id order by l.seq""",
-        permit_id,
-    )
+    found["limits"] = limits(session, permit_id, found["version"])
+    found["points"] = points(session, permit_id)
     found["intakes"] = _many(
         session,
-        """select i.id, i.code, i.name, i.permit_state, st_x(i.geom) as lon, st_y(i.geom) as lat
+        """select i.id, i.code, i.name, i.permit_state, i.county_code, st_x(i.geom) as lon, st_y(i.geom) as lat
            from shuitu.permit_intakes pi join shuitu.intakes i on i.id = pi.intake_id
            where pi.permit_id = :id and pi.valid_to is null order by i.code""",
         permit_id,
     )
-    found["history"] = _many(session, HISTORY.format(table="permit"), permit_id)
+    found["history"] = history(session, "permit", permit_id)
     return found
+
+
+def limits(session: Session, permit_id: int, version: int) -> list[dict[str, Any]]:
+    """The limits of a version of a permit."""
+    rows = session.execute(
+        text("select * from shuitu.permit_limits where permit_id = :id and version = :version order by seq"),
+        {"id": permit_id, "version": version},
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def points(session: Session, permit_id: int, on: date | None = None) -> list[dict[str, Any]]:
+    """The intakes that a permit lists 证照取水口, or listed on a day."""
+    rows = session.execute(
+        text(
+            """select p.*, r.name as county_name, st_x(p.geom) as lon, st_y(p.geom) as lat from shuitu.permit_points p
+               left join map.regions r on r.code = p.county_code and r.level = 3
+               where p.permit_id = :id and p.valid_from <= coalesce(cast(:day as date), p.valid_from)
+                 and (p.valid_to is null or p.valid_to > cast(:day as date)) order by p.seq"""
+        ),
+        {"id": permit_id, "day": on},
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def history(session: Session, kind: str, identifier: int) -> list[dict[str, Any]]:
+    """The versions of an intake or a permit, the newest first."""
+    return _many(session, HISTORY.format(table=kind), identifier)
 
 
 # ── one entry, written ──────────────────────────────────────────────────────────────────────────────

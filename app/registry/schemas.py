@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from app.registry.permits.schemas import LicenceParts, NumberParts, Warned
+
 
 class Version(BaseModel):
     version: int
@@ -29,6 +31,7 @@ class IntakeBrief(BaseModel):
     lon: float
     lat: float
     permit_state: str
+    county_code: int
 
 
 class IntakeOut(BaseModel):
@@ -81,12 +84,39 @@ class Limit(BaseModel):
     condition: str
 
 
+class Point(BaseModel):
+    """An intake as the permit prints it 证照取水口."""
+
+    id: int
+    seq: int
+    code: str | None
+    name: str
+    place: str
+    lon: float | None
+    lat: float | None
+    position_error_m: float | None
+    source_type: str
+    water_body: str
+    purpose: str
+    annual_m3: float | None
+    county_code: int
+    county_name: str | None
+    valid_from: date
+    valid_to: date | None
+
+
 class PermitOut(PermitBrief):
+    """Everything that a permit states, its limits as rows, what it lists and what is under it."""
+
     permit_no_raw: str
+    number: NumberParts | None
     previous_number: str | None
     e_licence: str | None
+    licence: LicenceParts | None
     version: int
     event: str
+    effective_on: date | None
+    ended_on: date | None
     county_code: int
     county_name: str | None
     issuing_authority: str
@@ -94,10 +124,16 @@ class PermitOut(PermitBrief):
     supervising_authority: str
     source_type: str
     purpose: str
+    industry_code: str | None
     occupies_quota: bool
     place: str
     recorded_at: datetime
     attributes: dict[str, Any]
     limits: list[Limit]
+    points: list[Point]
     intakes: list[IntakeBrief]
     history: list[Version]
+    flags: list[Warned]
+    """What a person should know of it; of an answer to an event: what was found about that, too."""
+    events_allowed: list[str]
+    """What may happen to it from its present state."""

@@ -14,14 +14,27 @@ select 'intake' as kind, id, name as title, concat_ws(' · ', code, nullif(holde
 from shuitu.intakes where name ilike :p or code = :q or holder_id in (
   select id from shuitu.holders where name ilike :p limit 200)
 order by (code = :q) desc, (name ilike :b) desc, length(name), id limit :n"""
+# A number that a renewal or a correction replaced finds the permit too. Without intakes it is where it lists them, else
+# in its county.
 PERMITS = """
-select 'permit' as kind, p.id, p.permit_no as title, concat_ws(' · ', p.holder_name, nullif(p.place, '')) as subtitle,
+select 'permit' as kind, p.id, p.permit_no as title,
+       concat_ws(' · ', p.holder_name, nullif(p.place, ''), case when p.former is not null then '原编号 ' || p.former end) as subtitle,
        st_x(g.geom) as lon, st_y(g.geom) as lat
-from shuitu.permits p
-join lateral (select st_centroid(st_collect(i.geom)) as geom from shuitu.permit_intakes pi
-              join shuitu.intakes i on i.id = pi.intake_id where pi.permit_id = p.id and pi.valid_to is null) g on g.geom is not null
-where p.permit_no ilike :p or p.holder_name ilike :p
-order by (p.permit_no = upper(:q)) desc, length(p.holder_name), p.id limit :n"""
+from (
+  select p.id, p.permit_no, p.holder_name, p.place, p.county_code, null::text as former from shuitu.permits p
+  where p.permit_no ilike :p or p.holder_name ilike :p
+  union all
+  select p.id, p.permit_no, p.holder_name, p.place, p.county_code, upper(:q) from shuitu.permits p
+  where p.permit_no <> upper(:q) and (p.previous_number = upper(:q)
+    or p.id in (select h.id from shuitu.permit_history h where h.permit_no = upper(:q)))
+) p
+cross join lateral (select coalesce(
+  (select st_centroid(st_collect(i.geom)) from shuitu.permit_intakes pi
+     join shuitu.intakes i on i.id = pi.intake_id where pi.permit_id = p.id and pi.valid_to is null),
+  (select st_centroid(st_collect(l.geom)) from shuitu.permit_points l where l.permit_id = p.id and l.valid_to is null),
+  (select r.label from shuitu.regions r where r.code = p.county_code order by r.valid_from desc limit 1)) as geom) g
+where g.geom is not null
+order by (p.permit_no = upper(:q) or p.former is not null) desc, length(p.holder_name), p.id limit :n"""
 CANDIDATES = """
 select 'candidate' as kind, id, code as title, kind || ' · ' || category as subtitle,
        st_x(st_pointonsurface(geom)) as lon, st_y(st_pointonsurface(geom)) as lat

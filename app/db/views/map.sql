@@ -44,16 +44,18 @@ create or replace view map.indicators_public as
 create or replace view map.scenes as
   select id, item_id, title, sensor, acquired_at, cloud_pct, generated, geom from shuitu.scenes;
 
--- What publishing reads of permits: each with the centre of its intakes.
+-- What publishing reads of permits: each with the centre of its intakes, or of those that the permit itself lists.
 create or replace view map.permit_places as
   select p.id, p.permit_no, p.status, p.annual_volume_m3, p.source_type, p.purpose, p.county_code, p.basin_id,
          p.valid_to, map.volume_class(p.annual_volume_m3) as volume_class,
          extract(year from p.valid_from)::integer as valid_from_year, i.geom
   from shuitu.permits p
   join lateral (
-    select st_centroid(st_collect(i.geom))::geometry(Point, 4490) as geom
-    from shuitu.permit_intakes pi join shuitu.intakes i on i.id = pi.intake_id
-    where pi.permit_id = p.id and pi.valid_to is null
+    select coalesce(
+      (select st_centroid(st_collect(i.geom)) from shuitu.permit_intakes pi join shuitu.intakes i on i.id = pi.intake_id
+        where pi.permit_id = p.id and pi.valid_to is null),
+      (select st_centroid(st_collect(l.geom)) from shuitu.permit_points l where l.permit_id = p.id and l.valid_to is null)
+    )::geometry(Point, 4490) as geom
   ) i on i.geom is not null;
 
 -- Places are those of the map table. Outside it, only for viewers of less than the nation: permits of other
@@ -100,5 +102,6 @@ create or replace view map.intakes as
                     (select extract(year from min(p.valid_from))
                        from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
                       where pi.intake_id = i.id and pi.valid_to is null) end)::integer as started_year,
-         coalesce(r.state, 'none') as review_state, case when r.state = 'published' then r.published_on end as published_on
+         coalesce(r.state, 'none') as review_state, case when r.state = 'published' then r.published_on end as published_on,
+         i.zone_code, i.works_type, i.water_body_type, i.abstraction_mode
   from shuitu.intakes i left join shuitu.review_items r on r.intake_id = i.id and r.latest;

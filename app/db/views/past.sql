@@ -29,12 +29,14 @@ create or replace view map.permit_former as
 create or replace view map.intake_current as
   select id, version, code, name, holder_name, source_type, permit_state, status, purpose, annual_volume_m3, county_code, basin_id,
          water_body, aquifer_layer, off_stream, place, geom, started_on, valid_to, recorded_at, 'infinity'::timestamptz as recorded_until,
-         coalesce(valid_from, case when version = 1 then '-infinity' else map.recorded_day(recorded_at) end) as effective_on
+         coalesce(valid_from, case when version = 1 then '-infinity' else map.recorded_day(recorded_at) end) as effective_on,
+         zone_code, works_type, water_body_type, abstraction_mode
   from shuitu.intakes;
 create or replace view map.intake_former as
   select id, version, code, name, holder_name, source_type, permit_state, status, purpose, annual_volume_m3, county_code, basin_id,
          water_body, aquifer_layer, off_stream, place, geom, started_on, valid_to, recorded_at, recorded_until,
-         coalesce(valid_from, case when version = 1 then '-infinity' else map.recorded_day(recorded_at) end) as effective_on
+         coalesce(valid_from, case when version = 1 then '-infinity' else map.recorded_day(recorded_at) end) as effective_on,
+         zone_code, works_type, water_body_type, abstraction_mode
   from shuitu.intake_history;
 create or replace view map.link_versions as
   select permit_id, intake_id, valid_from, valid_to, recorded_at, ended_at from shuitu.permit_intakes;
@@ -69,18 +71,15 @@ returns table (review_state text, published_on date) language sql stable paralle
   from map.review_versions v where v.intake_id = intake and v.submitted_on <= on_date order by v.id desc limit 1
 $$;
 
-create or replace function map.intakes_at(on_date date, known timestamptz default null)
-returns table (id bigint, code text, name text, holder_name text, source_type text, permit_state text, status text, purpose text,
-  annual_volume_m3 double precision, county_code integer, basin_id smallint, water_body text, aquifer_layer text, off_stream boolean,
-  place text, permit_no text, geom geometry(Point, 4490), volume_class text, started_year integer, review_state text,
-  published_on date)
+create function map.intakes_at(on_date date, known timestamptz default null) returns setof map.intakes
 language sql stable parallel safe as $$
   select v.id, v.code, v.name, v.holder_name, v.source_type,
          case when p.in_force then 'linked' when p.permit_no is not null then 'ended'
               when v.permit_state in ('exempt', 'unpermitted') then v.permit_state else 'pending' end,
          v.status, v.purpose, v.annual_volume_m3, v.county_code, v.basin_id, v.water_body, v.aquifer_layer, v.off_stream, v.place,
          p.permit_no, v.geom, map.volume_class(v.annual_volume_m3), coalesce(extract(year from v.started_on)::integer, p.first_year),
-         coalesce(r.review_state, 'none'), r.published_on
+         coalesce(r.review_state, 'none'), r.published_on,
+         v.zone_code, v.works_type, v.water_body_type, v.abstraction_mode
   from (
     select c.* from map.intake_current c where (known is null or c.recorded_at <= known) and c.effective_on <= on_date
     union all
@@ -100,10 +99,7 @@ language sql stable parallel safe as $$
 $$;
 
 -- A permit stands where it stands today; one that has no intakes any more, at the centre of those it had on that day.
-create or replace function map.permits_at(on_date date, known timestamptz default null)
-returns table (id bigint, permit_no text, holder_name text, status text, annual_volume_m3 double precision, source_type text,
-  purpose text, issuing_authority text, supervising_authority text, county_code integer, valid_from date, valid_to date,
-  intakes integer, geom geometry(Point, 4490), volume_class text, valid_from_year integer)
+create function map.permits_at(on_date date, known timestamptz default null) returns setof map.permits
 language sql stable parallel safe as $$
   select v.id, v.permit_no, v.holder_name, map.status_on(v.status, v.ended_on, v.valid_to, on_date), v.annual_volume_m3, v.source_type,
          v.purpose, v.issuing_authority, v.supervising_authority, v.county_code, v.valid_from, v.valid_to,
