@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tiles.arrays import GAP
+
 Array = npt.NDArray[Any]
 ABSENT = -1
+SHORT = 125
+"""Longest text, in bytes, whose wrapped length is one byte."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,9 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Texts:
-    """A column of UTF-8 texts one after the other; length ABSENT for none."""
+    """A column of UTF-8 texts, one after the other with a gap before each; length ABSENT for none, which has no gap."""
 
-    joined: bytes
+    spaced: bytes
     lengths: Array
 
 
@@ -55,8 +59,13 @@ class Encoder:
         """Add point features at tile units x, y."""
         if not len(x):
             return
+        numbers = self._numbers({name: one.data for name, one in columns.items() if isinstance(one, Numbers)})
         tags = [
-            (self._keys.setdefault(name, len(self._keys)), self._tag(one)) for name, one in columns.items()
+            (
+                self._keys.setdefault(name, len(self._keys)),
+                numbers[name] if isinstance(one, Numbers) else self._tag(one),
+            )
+            for name, one in columns.items()
         ]
         self._features.append(_features(ids, x, y, tags))
 
@@ -70,7 +79,7 @@ class Encoder:
         )  # fmt: skip
         return b"\x1a" + _sized(body)
 
-    def _tag(self, column: Column) -> Array:
+    def _tag(self, column: Coded | Texts) -> Array:
         """Each feature's index among the layer's values, after these were written; ABSENT for none."""
         if isinstance(column, Coded):
             at = np.full(len(column.values) + 1, ABSENT)  # the last stands for ABSENT, which is -1
@@ -81,56 +90,84 @@ class Encoder:
                 self._count += 1
             found: Array = at[column.index]
             return found
-        if isinstance(column, Numbers):
-            return self._numbers(column.data)
         present = column.lengths >= 0
         lengths = column.lengths[present]
-        self._values.append(_texts(column.joined, lengths))
+        self._values.append(_texts(column.spaced, lengths))
         return self._indexed(present, np.arange(len(lengths)), len(lengths))
 
-    def _numbers(self, data: Array) -> Array:
-        real = data.dtype.kind == "f"
-        present = ~np.isnan(data) if real else data != np.iinfo(data.dtype).min
-        distinct, inverse = np.unique(data[present], return_inverse=True)
-        self._values.append(_reals(distinct) if real else _wholes(distinct.astype(np.int64)))
-        return self._indexed(present, inverse, len(distinct))
+    def _numbers(self, columns: dict[str, Array]) -> dict[str, Array]:
+        """The same of columns of numbers: those of one type share their values, so all are looked through at once."""
+        found: dict[str, Array] = {}
+        for kind in sorted({data.dtype.str for data in columns.values()}):
+            mine = {name: data for name, data in columns.items() if data.dtype.str == kind}
+            data = np.concatenate(list(mine.values()))
+            real = data.dtype.kind == "f"
+            present = ~np.isnan(data) if real else data != np.iinfo(data.dtype).min
+            distinct, inverse = _distinct(data[present])
+            self._values.append(_reals(distinct) if real else _wholes(distinct.astype(np.int64)))
+            parts = np.split(self._indexed(present, inverse, len(distinct)), len(mine))
+            found |= dict(zip(mine, parts, strict=True))
+        return found
 
     def _indexed(self, present: Array, index: Array, count: int) -> Array:
-        found = np.full(len(present), ABSENT)
-        found[present] = index + self._count
+        found: Array = index + self._count
+        if len(index) < len(present):
+            found = np.full(len(present), ABSENT)
+            found[present] = index + self._count
         self._count += count
         return found
+
+
+def _distinct(values: Array) -> tuple[Array, Array]:
+    """The distinct values, and each value's number among them. Neighbours are often alike: they share a county."""
+    new = np.ones(len(values), bool)
+    new[1:] = values[1:] != values[:-1]
+    if 2 * np.count_nonzero(new) > len(values):
+        return np.unique(values, return_inverse=True)
+    distinct, inverse = np.unique(values[new], return_inverse=True)
+    return distinct, inverse[np.cumsum(new) - 1]
 
 
 # ── features ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class _Rows:
-    """A matrix of bytes with a mask of those used, filled from left to right."""
+    """Bytes of equal rows, filled from left to right: one byte, or a byte a row, that all rows have or some."""
 
-    def __init__(self, rows: int, width: int) -> None:
-        self.bytes = np.zeros((rows, width), np.uint8)
-        self.used = np.zeros((rows, width), bool)
-        self.at = 0
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._bytes: list[int | Array] = []
+        self._where: list[Array | None] = []
 
-    def constant(self, byte: int, where: Array | None = None) -> None:
-        self.bytes[:, self.at] = byte
-        self.used[:, self.at] = True if where is None else where
-        self.at += 1
+    def constant(self, byte: int | Array, where: Array | None = None) -> None:
+        self._bytes.append(byte)
+        self._where.append(where)
+
+    def varint(self, values: Array, where: Array | None = None) -> None:
+        """Whole numbers that are not negative, each in as few bytes as it takes."""
+        rest, there = values, where
+        for _ in range(_width(int(values.max(initial=0))) - 1):
+            more = rest > 127
+            if there is None and more.all():
+                self.constant(rest & 127 | 128, there)
+            else:
+                self.constant(np.where(more, rest & 127 | 128, rest), there)
+                there = more if there is None else more & there
+            rest = rest >> 7
+        self.constant(rest, there)
 
     def taken(self) -> bytes:
         """The bytes used, row by row."""
-        return self.bytes[:, : self.at][self.used[:, : self.at]].tobytes()
-
-    def varint(self, values: Array, where: Array | None = None) -> None:
-        rest, used = values, where
-        for left in range(_width(int(values.max(initial=0))) - 1, -1, -1):
-            more = rest > 127 if left else None
-            self.bytes[:, self.at] = rest if more is None else np.where(more, rest & 127 | 128, rest)
-            self.used[:, self.at] = True if used is None else used
-            self.at += 1
-            if more is not None:
-                rest, used = rest >> 7, more if used is None else more & used
+        shape = (self._rows, len(self._bytes))
+        filled, used = np.empty(shape, np.uint8), np.empty(shape, bool)
+        filled[:] = [byte if isinstance(byte, int) else 0 for byte in self._bytes]
+        used[:] = True
+        for i, (byte, where) in enumerate(zip(self._bytes, self._where, strict=True)):
+            if not isinstance(byte, int):
+                filled[:, i] = byte
+            if where is not None:
+                used[:, i] = where
+        return filled.tobytes() if all(where is None for where in self._where) else filled[used].tobytes()
 
 
 def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array]]) -> bytes:
@@ -143,21 +180,20 @@ def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array
     size = 4 + size_geometry + np.where(size_tags > 0, 1 + _widths(size_tags) + size_tags, 0)
     if ids is not None:
         size = size + 1 + _widths(ids)
-    width = 5 + int(size.max()) + 10 + 6 * len(tags)
-    rows = _Rows(len(x), width)
+    rows = _Rows(len(x))
     rows.constant(0x12)
     rows.varint(size)
     if ids is not None:
         rows.constant(0x08)
         rows.varint(ids)
-    some = size_tags > 0
+    some = None if size_tags.all() else size_tags > 0
     rows.constant(0x12, some)
     rows.varint(size_tags, some)
     for key, index in tags:
-        there = index >= 0
+        there = None if index.min() >= 0 else index >= 0
         for byte in _varint(key):
             rows.constant(byte, there)
-        rows.varint(np.maximum(index, 0), there)
+        rows.varint(index if there is None else np.maximum(index, 0), there)
     for byte in (0x18, 0x01, 0x22):
         rows.constant(byte)
     rows.varint(size_geometry)
@@ -220,34 +256,27 @@ def _wholes(values: Array) -> bytes:
     """Values of whole numbers: an unsigned varint each, a zigzag one of what is negative."""
     negative = values < 0
     told = np.where(negative, -2 * values - 1, values)
-    rows = _Rows(len(values), 14)
+    rows = _Rows(len(values))
     rows.constant(0x22)
     rows.varint(1 + _widths(told))
-    rows.constant(0x28)
-    rows.bytes[negative, rows.at - 1] = 0x30
+    rows.constant(np.where(negative, 0x30, 0x28))
     rows.varint(told)
     return rows.taken()
 
 
-def _texts(joined: bytes, lengths: Array) -> bytes:
-    """Values of texts: each its length and bytes, twice wrapped."""
-    inner = 1 + _widths(lengths) + lengths
-    rows = _Rows(len(lengths), 16)
-    rows.constant(0x22)
-    rows.varint(inner)
-    rows.constant(0x0A)
-    rows.varint(lengths)
-    used = rows.used[:, : rows.at]
-    heads = used.sum(1)
-    out = np.empty(int(heads.sum() + lengths.sum()), np.uint8)
-    starts = np.cumsum(heads + lengths) - heads - lengths
-    out[_spans(starts, heads)] = rows.bytes[:, : rows.at][used]
-    out[_spans(starts + heads, lengths)] = np.frombuffer(joined, np.uint8)
+def _texts(spaced: bytes, lengths: Array) -> bytes:
+    """Values of texts: each its length and bytes, twice wrapped. Short ones have just room for that in their gaps."""
+    starts = np.cumsum(lengths + GAP) - lengths - GAP
+    if int(lengths.max(initial=0)) > SHORT:
+        return _long_texts(np.frombuffer(spaced, np.uint8), starts, lengths)
+    out = np.frombuffer(bytearray(spaced), np.uint8)
+    out[starts], out[starts + 1] = 0x22, lengths + 2
+    out[starts + 2], out[starts + 3] = 0x0A, lengths
     return out.tobytes()
 
 
-def _spans(starts: Array, lengths: Array) -> Array:
-    """The positions of all spans, one after the other."""
-    before = np.cumsum(lengths) - lengths
-    found: Array = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
-    return found
+def _long_texts(spaced: Array, starts: Array, lengths: Array) -> bytes:
+    return b"".join(
+        b"\x22" + _sized(b"\x0a" + _sized(spaced[start + GAP : start + GAP + length].tobytes()))
+        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
+    )

@@ -58,6 +58,26 @@ def morton(x: Int64s, y: Int64s) -> Int64s:
     return key
 
 
+def _gathered(value: Any) -> Any:
+    """Every other bit of each number, from the lowest on."""
+    v = value & np.uint64(0x5555555555555555)
+    for shift, mask in (
+        (1, 0x3333333333333333),
+        (2, 0x0F0F0F0F0F0F0F0F),
+        (4, 0x00FF00FF00FF00FF),
+        (8, 0x0000FFFF0000FFFF),
+        (16, 0x00000000FFFFFFFF),
+    ):
+        v = (v | (v >> np.uint64(shift))) & np.uint64(mask)
+    return v.astype(np.int64)
+
+
+def unmorton(key: Int64s) -> tuple[Int64s, Int64s]:
+    """Integer coordinates (x, y) of Morton keys."""
+    bits = np.asarray(key).astype(np.uint64)
+    return _gathered(bits), _gathered(bits >> np.uint64(1))
+
+
 def morton_of(x: int, y: int) -> int:
     """Morton key of one position or tile."""
     key = 0

@@ -10,3 +10,9 @@ def packed(plain: bytes) -> bytes:
     they are made.
     """
     return igzip.compress(plain, 1, mtime=0) if plain else b""
+
+
+def unpacked(zipped: bytes) -> bytes:
+    """What was compressed."""
+    plain: bytes = igzip.decompress(zipped)  # type: ignore[no-untyped-call]
+    return plain

@@ -5,7 +5,7 @@ their label does. Filters that cells cannot answer are asked of the points, if t
 result is gathered into cells where it would be too big to draw or to send.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from tiles.address import Address
 from tiles.columns import columns, holds
 from tiles.encode import ABSENT, Coded, Column, Encoder, Numbers, Texts
 from tiles.grid import Grid, blocks, grid
-from tiles.keys import BITS, morton
+from tiles.keys import BITS, morton, unmorton
 from tiles.options import TileOptions, TooWide
 from tiles.overview import CELL_BITS, CELL_DEPTH, PACKED, volumes
 from tiles.source import Conditions, Statement
@@ -53,7 +53,8 @@ class Points:
     x: Array
     y: Array
     class_no: Array
-    volume: Array
+    real: Array
+    """Their volumes in m³; NaN: not known."""
     columns: dict[str, Column]
 
 
@@ -133,23 +134,23 @@ def _statement(asked: Request, block: Address) -> Statement:
 
 
 def _points(asked: Request, row: tuple[Any, ...]) -> Points:
-    ids, x, y, class_no = (
-        arrays.read(sent, kind) for sent, kind in zip(row[:4], ("i8", "i4", "i4", "i4"), strict=True)
-    )
-    volume = volumes(arrays.read(row[4], "f4"))
-    found = _columns(asked, class_no, row[5:])
-    x, y = x.astype(np.int64), y.astype(np.int64)
+    assert asked.layer.points is not None  # noqa: S101
+    sent = iter(row)
+    ids, key, class_no = (arrays.numbers(next(sent), kind) for kind in ("i8", "i8", "i4"))
+    real = arrays.numbers(next(sent), "f4") if asked.layer.points.summed else np.full(len(ids), np.nan)
+    found = _columns(asked, class_no, real, sent)
+    x, y = unmorton(key)
     if bits := asked.hidden_bits:
         x, y = ((v >> bits << bits) + (1 << bits) // 2 for v in (x, y))
     inside = asked.grid.holds(x, y)
-    every = Points(ids, x, y, class_no, volume, found)
+    every = Points(ids, x, y, class_no, real, found)
     return every if inside.all() else _chosen(every, inside)
 
 
 def _chosen(points: Points, which: Array) -> Points:
     cut = {name: _cut(column, which) for name, column in points.columns.items()}
     return Points(
-        points.id[which], points.x[which], points.y[which], points.class_no[which], points.volume[which], cut
+        points.id[which], points.x[which], points.y[which], points.class_no[which], points.real[which], cut
     )
 
 
@@ -158,34 +159,35 @@ def _cut(column: Column, which: Array) -> Column:
         return Coded(column.index[which], column.values)
     if isinstance(column, Numbers):
         return Numbers(column.data[which])
-    sizes = np.maximum(column.lengths, 0)
-    kept = np.frombuffer(column.joined, np.uint8)[np.repeat(which, sizes)]
+    sizes = np.where(column.lengths >= 0, column.lengths + arrays.GAP, 0)
+    kept = np.frombuffer(column.spaced, np.uint8)[np.repeat(which, sizes)]
     return Texts(kept.tobytes(), column.lengths[which])
 
 
-def _columns(asked: Request, class_no: Array, sent: tuple[Any, ...]) -> dict[str, Column]:
+def _columns(asked: Request, class_no: Array, real: Array, rest: Iterator[Any]) -> dict[str, Column]:
     """The fields as columns, in the order in which `source.points` names them."""
     kept = columns(asked.layer)
     faceted = {one.name: one for one in kept.facets}
-    rest = iter(sent)
+    assert asked.layer.points is not None  # noqa: S101
     found: dict[str, Column] = {"n": Coded(np.zeros(len(class_no), np.int64), (1,))}
     for name in asked.names:
         field = asked.layer.field(name)
         if name in faceted:
             found[name] = _facet(faceted[name], class_no)
+        elif name == asked.layer.points.summed:
+            found[name] = Numbers(real)
         elif name in kept.numbers:
-            found[name] = Numbers(arrays.read(next(rest), "f4"))
+            found[name] = Numbers(arrays.numbers(next(rest), "f4"))
         elif name == "county_code":
-            found[name] = Numbers(arrays.read(next(rest), "i4"))
+            found[name] = Numbers(arrays.numbers(next(rest), "i4"))
         elif name not in kept.texts and field.type == "number":
-            found[name] = Numbers(arrays.read(next(rest), "f8"))
+            found[name] = Numbers(arrays.numbers(next(rest), "f8"))
         elif name not in kept.texts and field.type == "integer":
-            found[name] = Numbers(arrays.read(next(rest), "i8"))
+            found[name] = Numbers(arrays.numbers(next(rest), "i8"))
         elif name not in kept.texts and field.type == "boolean":
-            found[name] = Coded(arrays.read(next(rest), "i4"), (False, True))
+            found[name] = Coded(arrays.numbers(next(rest), "i4"), (False, True))
         else:
-            joined = next(rest) or b""
-            found[name] = Texts(joined, arrays.read(next(rest), "i4").astype(np.int64))
+            found[name] = Texts(*arrays.texts(next(rest)))
     return found
 
 
@@ -201,8 +203,8 @@ def _cells(asked: Request, block: Address, row: tuple[Any, ...]) -> tuple[int, C
     """How many points the whole block holds, and the cells that lie in the tile and meet the filter."""
     assert asked.layer.points is not None  # noqa: S101
     counted = coding.facet(asked.layer, asked.layer.points.counted)
-    key, n, volume, sx, sy = (arrays.read(sent, "i8") for sent in row[:5])
-    counts = np.array([arrays.read(sent, "i4") for sent in row[5 : 5 + counted.base]]).T.reshape(
+    key, n, volume, sx, sy = (arrays.numbers(sent, "i8") for sent in row[:5])
+    counts = np.array([arrays.numbers(sent, "i4") for sent in row[5 : 5 + counted.base]]).T.reshape(
         -1, counted.base
     )
     order = np.argsort(key)
@@ -229,12 +231,12 @@ def _picked(cells: Cells, which: Array) -> Cells:
 
 def _of_classes(whole: Cells, counted: coding.Facet, row: tuple[Any, ...]) -> Cells:
     """The same cells, counting only the classes that meet the filter."""
-    wanted = np.sort(arrays.read(row[0], "i4"))
+    wanted = np.sort(arrays.numbers(row[0], "i4"))
     entries = np.frombuffer(row[3] or b"", PACKED)
-    lengths = arrays.read(row[2], "i4") // PACKED.itemsize
-    key = np.concatenate([np.repeat(arrays.read(row[1], "i8"), lengths), arrays.read(row[4], "i8")])
+    lengths = arrays.numbers(row[2], "i4") // PACKED.itemsize
+    key = np.concatenate([np.repeat(arrays.numbers(row[1], "i8"), lengths), arrays.numbers(row[4], "i8")])
     class_no, n, volume = (
-        np.concatenate([entries[name], arrays.read(sent, kind)])
+        np.concatenate([entries[name], arrays.numbers(sent, kind)])
         for name, sent, kind in (("class", row[5], "i4"), ("n", row[6], "i4"), ("volume", row[7], "i8"))
     )
     at = np.minimum(np.searchsorted(wanted, class_no), max(len(wanted) - 1, 0))
@@ -272,7 +274,7 @@ def gathered(asked: Request, points: Points) -> Cells:
         np.bincount(at, points.x, size) / n,
         np.bincount(at, points.y, size) / n,
         n,
-        np.rint(np.bincount(at, points.volume, size)).astype(np.int64),
+        np.rint(np.bincount(at, volumes(points.real), size)).astype(np.int64),
         np.bincount(slot, minlength=size * counted.base).reshape(size, counted.base),
     )
 

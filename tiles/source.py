@@ -7,6 +7,7 @@ from typing import Any
 
 from layers.derive.columns import quote, relation, tile_columns
 from layers.model import Audience, Layer
+from tiles import arrays
 from tiles import facets as coding
 from tiles.address import Address
 from tiles.columns import columns, holds, value_sql
@@ -77,8 +78,8 @@ def conditions(layer: Layer, options: TileOptions) -> Conditions:
 def points(
     layer: Layer, audience: Audience, names: tuple[str, ...], block: Address, rows: tuple[int, int] | None, where: Conditions
 ) -> Statement:  # fmt: skip
-    """Points of a Mercator tile as arrays, one row: ids, x, y, classes, volumes, then the columns of `names` that
-    are no facets (`tiles.arrays` reads them). `rows` holds them between two rows of the world."""
+    """Points of a Mercator tile as one row of columns (`tiles.arrays` reads them): ids, keys, classes, volumes
+    (where the layer sums some), then those of `names` that are neither facets nor the volume. `rows` holds them between two rows of the world."""
     assert layer.points is not None  # noqa: S101
     lo, hi = point_range(block)
     values: dict[str, Any] = {"lo": lo, "hi": hi, **where.values}
@@ -101,50 +102,42 @@ def points(
         decoded = ", ".join(f"{value_sql(layer, name, 'p')} as {quote(name)}" for name in sorted(asked))
         join = f"cross join lateral (select {decoded}) {ALIAS}"
     clauses += [one for one in (where.by_county, where.by_point) if one]
-    arrays = [
-        _array("p.id"),
-        _array("p.x"),
-        _array("p.y"),
-        _array("p.class"),
-        _array(f"p.{quote(layer.points.summed)}") if layer.points.summed else "null",
-        *_arrays(layer, names),
+    sent = [
+        arrays.numbers_sql("p.id", "i8"),
+        arrays.numbers_sql("p.key", "i8"),
+        arrays.numbers_sql("p.class", "i4"),
+        *([arrays.numbers_sql(f"p.{quote(layer.points.summed)}", "f4")] if layer.points.summed else []),
+        *_sent(layer, names),
     ]
     return Statement(
-        f"select {', '.join(arrays)} from {quote(layer.points.table)} p {join} where {' and '.join(clauses)}",
+        f"select {', '.join(sent)} from {quote(layer.points.table)} p {join} where {' and '.join(clauses)}",
         values,
     )
 
 
-def _array(expression: str) -> str:
-    return f"array_send(array_agg({expression}))"
-
-
-def _text(expression: str) -> str:
-    return f"string_agg(textsend({expression}::text), ''), array_send(array_agg(coalesce(octet_length({expression}::text), -1)))"
-
-
-def _arrays(layer: Layer, names: tuple[str, ...]) -> list[str]:
-    """One or two expressions a field that is no facet."""
+def _sent(layer: Layer, names: tuple[str, ...]) -> list[str]:
+    """One expression a field that is not sent already: with the class, or as the volume."""
     kept = columns(layer)
     faceted = {one.name for one in kept.facets}
+    assert layer.points is not None  # noqa: S101
     found = []
     for name in names:
-        if name in faceted:
+        if name in faceted or name == layer.points.summed:
             continue
         if name in kept.numbers or name == "county_code":
-            found.append(_array(f"p.{quote(name)}"))
+            found.append(arrays.numbers_sql(f"p.{quote(name)}", "f4" if name in kept.numbers else "i4"))
         elif name in kept.texts:
-            found.append(_text(f"p.{quote(name)}"))
+            found.append(arrays.texts_sql(f"p.{quote(name)}"))
         else:
             kind, column = layer.field(name).type, f"{ALIAS}.{quote(name)}"
             if kind == "number":
-                found.append(_array(f"coalesce({column}::float8, 'NaN')"))
+                found.append(arrays.numbers_sql(f"coalesce({column}::float8, 'NaN')", "f8"))
             elif kind == "integer":
-                found.append(_array(f"coalesce({column}::bigint, (-1::bigint) << 63)"))
+                found.append(arrays.numbers_sql(f"coalesce({column}::bigint, (-1::bigint) << 63)", "i8"))
             elif kind == "boolean":
-                found.append(_array(f"coalesce({column}::integer, -1)"))
+                found.append(arrays.numbers_sql(f"coalesce({column}::integer, -1)", "i4"))
             else:
-                found.append(_text(column))
+                found.append(arrays.texts_sql(column))
     return found
 
 
@@ -168,9 +161,9 @@ def count_in(layer: Layer, tile: Address) -> Statement:
 
 
 def cells(layer: Layer, block: Address, where: Conditions) -> Statement:
-    """Cells of a Mercator tile as arrays, one row: keys, n, volume, sx, sy, then n by digit of the counted facet.
+    """Cells of a Mercator tile as one row of columns: keys, n, volume, sx, sy, then n by digit of the counted facet.
 
-    With a condition on classes n and volume are those of the whole cell, and three pairs of arrays follow: the
+    With a condition on classes n and volume are those of the whole cell, and more columns follow: the
     classes that meet it, the packed entries with their keys and lengths, and the same of the deltas.
     """
     assert layer.points is not None  # noqa: S101
@@ -189,7 +182,7 @@ def cells(layer: Layer, block: Address, where: Conditions) -> Statement:
         counts=", ".join(f"{ALIAS}.nc[{i + 1}] as c{i}" for i in digits),
         delta_counts=", ".join(f"case when {digit} = {i} then {ALIAS}.n else 0 end" for i in digits),
         sums=", ".join(f"sum(c{i})::integer as c{i}" for i in digits),
-        arrays=", ".join(_array(f"c{i}") for i in digits),
+        sent=", ".join(arrays.numbers_sql(f"c{i}", "i4") for i in digits),
         key=key,
         county=by_county,
     )

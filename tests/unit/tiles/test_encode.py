@@ -5,6 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tiles.arrays import GAP
 from tiles.encode import Coded, Column, Encoder, Numbers, Texts
 
 WHOLE = st.one_of(st.integers(-(2**40), 2**53), st.none())
@@ -15,7 +16,7 @@ LEAST = np.iinfo(np.int64).min
 def texts(values: list[str | None]) -> Texts:
     encoded = [None if v is None else v.encode() for v in values]
     return Texts(
-        b"".join(v for v in encoded if v is not None),
+        b"".join(bytes(GAP) + v for v in encoded if v is not None),
         np.array([-1 if v is None else len(v) for v in encoded], np.int64),
     )
 

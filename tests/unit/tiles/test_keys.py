@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiles.address import Address, BadAddress
-from tiles.keys import BITS, cell_range, morton, morton_of, point_range, world
+from tiles.keys import BITS, cell_range, morton, morton_of, point_range, unmorton, world
 
 coordinate = st.integers(0, 2**BITS - 1)
 
@@ -19,6 +19,12 @@ def interleaved(x: int, y: int) -> int:
 @given(x=coordinate, y=coordinate)
 def test_the_key_interleaves_the_bits(x: int, y: int) -> None:
     assert morton_of(x, y) == interleaved(x, y)
+
+
+@given(x=coordinate, y=coordinate)
+def test_a_key_gives_back_its_position(x: int, y: int) -> None:
+    back = unmorton(np.array([interleaved(x, y)]))
+    assert [int(one[0]) for one in back] == [x, y]
 
 
 @given(x=coordinate, y=coordinate, z=st.integers(0, 22))
