@@ -20,6 +20,7 @@ from app.deps import Services
 from app.errors import ShuituError
 from app.imports import cli as imports_cli
 from app.linkage import cli as linkage_cli
+from app.linkage import run_cli as link_run_cli
 from app.maps import cli as maps_cli
 from app.ogc.viewer import viewer_of
 from app.screening import cli as screening_cli
@@ -130,7 +131,7 @@ app.command("import")(imports_cli.command(wired, actor_named))
 app.command("detect")(screening_cli.detect_command(wired, actor_named))
 app.add_typer(screening_cli.evaluate_commands(), name="evaluate")
 app.add_typer(maps_cli.commands(wired, actor_named, viewer_of), name="tiles")
-app.add_typer(linkage_cli.commands(), name="link")
+app.add_typer(link_run_cli.add(linkage_cli.commands(), wired, actor_named), name="link")
 
 
 @app.command()

@@ -66,6 +66,18 @@ class Settings(BaseSettings):
     tile_cache_mb: int = Field(
         2048, ge=0, description="space for tiles kept in cache_dir, shared by the processes; 0 keeps none"
     )
+    link_confirm_at: float = Field(
+        0.97,
+        ge=0,
+        le=1,
+        description="linkage: pairs at least this probable, without a contradiction, are confirmed by rule",
+    )
+    link_doubt_at: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="linkage: pairs at least this probable are left to a person; below it an intake has no permit (有口无证)",
+    )
     tianditu_key: str | None = Field(None, description="your 天地图 browser key; adds its base maps")
     map_review_number: str | None = Field(None, description="审图号 shown on the map")
     public_url: str | None = Field(
@@ -78,7 +90,10 @@ class Settings(BaseSettings):
     )
     basemap: Path | None = Field(None, description="PMTiles base map of your own")
     review_sample_rate: float = Field(
-        0.01, ge=0.01, le=1, description="share of a province's outcomes that the basin agency checks 抽查复核比例"
+        0.01,
+        ge=0.01,
+        le=1,
+        description="share of a province's outcomes that the basin agency checks 抽查复核比例",
     )
     review_sample_tolerance: float = Field(
         0.05, ge=0, lt=1, description="largest share of a sample that may be wrong before the lot is returned"

@@ -51,6 +51,15 @@ def tasks(services: Services) -> procrastinate.Blueprint:
         except ShuituError as error:
             log.info("run ended", run_id=run_id, problem=str(error))
 
+    @blueprint.task(name="run_linkage", queue=jobs.QUEUE)
+    def run_linkage(run_id: int) -> None:
+        from app.linkage import running as linkage  # the engine is loaded when there is something to link
+
+        try:
+            linkage.run(services, run_id)
+        except ShuituError as error:
+            log.info("run ended", run_id=run_id, problem=str(error))
+
     @blueprint.task(name=processes.TASK, queue=jobs.QUEUE)
     def run_process(job_id: str) -> None:
         processes.work(services, UUID(job_id))

@@ -7,18 +7,20 @@ from fastapi import APIRouter, Depends, Query
 from app.actor import Actor, Permission
 from app.deps import ServicesDep, Tx, require
 from app.errors import InvalidInput
-from app.linkage import bulk, queries, service
+from app.linkage import bulk, queries, runs, service
 from app.linkage.schemas import (
     BatchOut,
     BulkAction,
     Filter,
     NewBatch,
     NewDecision,
+    NewRun,
     OutcomeOut,
     OutcomePage,
     PermitPlace,
     Preview,
     ProgressOut,
+    RunOut,
 )
 
 router = APIRouter(prefix="/api/linkage", tags=["linkage"])
@@ -120,3 +122,32 @@ def decide_many(given: NewBatch, tx: Tx, services: ServicesDep, actor: Actor = O
 def undo_batch(batch_id: int, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> BatchOut:
     """Take a batch back as a whole, but for the lines that someone has decided since."""
     return BatchOut.model_validate(bulk.undo(tx, actor, batch_id, services.publish_features))
+
+
+# ── runs ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/runs")
+def all_runs(tx: Tx, limit: Annotated[int, Query(ge=1, le=100)] = 10, actor: Actor = Reader) -> list[RunOut]:
+    """Runs of the linkage in one's jurisdiction, the newest first."""
+    return [RunOut.model_validate(row) for row in runs.latest(tx, limit)]
+
+
+@router.post("/runs", status_code=202)
+def start(given: NewRun, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> RunOut:
+    """Bring the register to its permits, in the background. What persons decided stays."""
+    run_id = runs.start(tx, actor, services.settings, given.region, given.confirm_at, given.doubt_at)
+    services.defer("run_linkage", tx, run_id=run_id)
+    return RunOut.model_validate(runs.find(tx, run_id))
+
+
+@router.get("/runs/{run_id}")
+def run(run_id: int, tx: Tx, actor: Actor = Reader) -> RunOut:
+    """Where a run stands."""
+    return RunOut.model_validate(runs.find(tx, run_id))
+
+
+@router.post("/runs/{run_id}/cancel")
+def cancel(run_id: int, tx: Tx, actor: Actor = Officer) -> RunOut:
+    """Stop a run; counties that are written stay so."""
+    return RunOut.model_validate(runs.cancel(tx, run_id))

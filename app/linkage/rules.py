@@ -11,9 +11,6 @@ from typing import Any
 from app.errors import Conflict, InvalidInput
 from app.linkage.schemas import Action, Agreement, Comparison, Outcome
 
-CONFIRM_AT, DOUBT_AT = 0.95, 0.2
-"""Thresholds where nothing else is set (`SHUITU_LINK_CONFIRM_AT`, `SHUITU_LINK_DOUBT_AT`)."""
-
 LINKED: tuple[Outcome, ...] = ("one_to_one", "n_to_one", "one_to_n")
 OUTCOMES: dict[Outcome, str] = {
     "one_to_one": "一口一证",

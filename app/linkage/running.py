@@ -21,8 +21,8 @@ from app.actor import Actor, Jurisdiction, Role
 from app.changes import service as changes
 from app.db.engine import transaction
 from app.deps import Services
-from app.errors import Conflict, InvalidInput, NotFound, ShuituError
-from app.linkage import deciding, records, rules, standing, store
+from app.errors import ShuituError
+from app.linkage import deciding, records, runs, standing, store
 from app.linkage.engine.records import PAIRS, Linked, LinkSettings
 from app.linkage.records import Part
 from app.logging import get
@@ -41,95 +41,15 @@ class Cancelled(Exception):
     """Someone cancelled the run while it worked."""
 
 
-def start(
-    session: Session,
-    actor: Actor,
-    region: str = "",
-    confirm_at: float | None = None,
-    doubt_at: float | None = None,
-) -> int:
-    """Put a run on record; returns its id. Raises InvalidInput for thresholds out of order or a region outside the scope."""
-    upper = rules.CONFIRM_AT if confirm_at is None else confirm_at
-    lower = min(rules.DOUBT_AT, upper) if doubt_at is None else doubt_at
-    if lower > upper:
-        raise InvalidInput(
-            f"下限 {lower} 高于上限 {upper} (the lower threshold is above the upper one)",
-            field="doubt_at",
-            value=lower,
-        )
-    j = _within(actor, region)
-    return int(
-        session.execute(
-            text("""insert into shuitu.link_runs (region, confirm_at, doubt_at, actor_id, actor_name, actor_role, scope_lo, scope_hi, scope_basin)
-                    values (:region, :upper, :lower, :actor_id, :who, :role, :lo, :hi, :basin) returning id"""),
-            {
-                "region": region, "upper": upper, "lower": lower, "actor_id": actor.user_id, "who": actor.username,
-                "role": actor.role, "lo": j.lo, "hi": j.hi, "basin": j.basin,
-            },
-        ).scalar_one()
-    )  # fmt: skip
-
-
-def _within(actor: Actor, region: str) -> Jurisdiction:
-    """The part of the actor's jurisdiction that is asked for."""
-    mine = actor.jurisdiction
-    if not region:
-        return mine
-    wanted = Jurisdiction.of_region(region)
-    if mine.basin is None and not (mine.lo <= wanted.lo and wanted.hi <= mine.hi):
-        raise InvalidInput(
-            f"{region} 不在您的辖区内 (lies outside your jurisdiction)", field="region", value=region
-        )
-    return mine if mine.basin is not None else wanted
-
-
-def actor_of(session: Session, run_id: int) -> Actor:
-    """The one who asked for the run, in the scope that was asked for. Raises NotFound."""
-    row = find(session, run_id)
-    where = Jurisdiction(row["scope_lo"], row["scope_hi"], row["scope_basin"])
-    return Actor(row["actor_name"], Role(row["actor_role"]), where, row["actor_id"])
-
-
-COLUMNS = """id, state, progress, step, region, confirm_at, doubt_at, facts, problem, actor_name, actor_id, actor_role, scope_lo, scope_hi,
-  scope_basin, counties_done, created_at, finished_at"""
-
-
-def find(session: Session, run_id: int) -> dict[str, Any]:
-    """One run, without its model. Raises NotFound."""
-    row = session.execute(
-        text(f"select {COLUMNS} from shuitu.link_runs where id = :id"), {"id": run_id}
-    ).first()
-    if row is None:
-        raise NotFound(f"没有比对任务 {run_id} (no such run of the linkage)")
-    return dict(row._mapping)
-
-
-def latest(session: Session, limit: int) -> list[dict[str, Any]]:
-    """Runs, the newest first."""
-    rows = session.execute(
-        text(f"select {COLUMNS} from shuitu.link_runs order by id desc limit :n"), {"n": limit}
-    )
-    return [dict(row._mapping) for row in rows]
-
-
-def cancel(session: Session, run_id: int) -> dict[str, Any]:
-    """Stop a run; counties that are written stay. Raises Conflict if it has ended."""
-    record = find(session, run_id)
-    if record["state"] not in ("waiting", "running"):
-        raise Conflict(f"任务已结束 (the run is {record['state']})", state=record["state"])
-    _note(session, run_id, state="cancelled")
-    return find(session, run_id)
-
-
 def run(services: Services, run_id: int, progress: Progress = lambda share, step: None) -> dict[str, Any]:
     """Carry a run out, or go on with it. Returns its record; a cancelled one has what was written until then."""
     with transaction(services.engine, _nation()) as session:
-        actor = actor_of(session, run_id)
+        actor = runs.actor_of(session, run_id)
     with transaction(services.engine, actor) as session:
-        record = find(session, run_id)
+        record = runs.find(session, run_id)
         if record["state"] in ("done", "cancelled"):
             return record
-        _note(session, run_id, state="running", problem=None)
+        runs.note(session, run_id, state="running", problem=None)
     try:
         _Run(services, actor, record, progress).carry_out()
     except Cancelled:
@@ -142,7 +62,7 @@ def run(services: Services, run_id: int, progress: Progress = lambda share, step
         _failed(services, actor, run_id, "比对时出现未预料的错误，详见日志 (unexpected error; see the log)")
         raise
     with transaction(services.engine, actor) as session:
-        return find(session, run_id)
+        return runs.find(session, run_id)
 
 
 def _nation() -> Actor:
@@ -151,15 +71,7 @@ def _nation() -> Actor:
 
 def _failed(services: Services, actor: Actor, run_id: int, problem: str) -> None:
     with transaction(services.engine, actor) as session:
-        _note(session, run_id, state="failed", problem=problem)
-
-
-def _note(session: Session, run_id: int, **columns: Any) -> None:
-    sets = ", ".join(
-        f"{name} = cast(:{name} as jsonb)" if name in ("facts", "model") else f"{name} = :{name}"
-        for name in columns
-    )
-    session.execute(text(f"update shuitu.link_runs set {sets} where id = :id"), {**columns, "id": run_id})
+        runs.note(session, run_id, state="failed", problem=problem)
 
 
 class _Run:
@@ -178,7 +90,7 @@ class _Run:
 
     def carry_out(self) -> None:
         with transaction(self.services.engine, self.actor) as session:
-            _note(session, self.id, progress=0.0)
+            runs.note(session, self.id, progress=0.0)
             session.execute(
                 text("update shuitu.link_runs set started_at = coalesce(started_at, now()) where id = :id"),
                 {"id": self.id},
@@ -304,7 +216,7 @@ class _Run:
 
     def _finish(self, session: Session) -> None:
         self.counts["seconds"] = round(time.monotonic() - self.began, 1)
-        _note(
+        runs.note(
             session, self.id, state="done", progress=1.0, step="", facts=json.dumps(self.counts),
             model=json.dumps({"parts": self.models}),
         )  # fmt: skip

@@ -130,7 +130,7 @@ def test_core_landingpage_and_conformance_name_the_processes(web: TestClient) ->
 def test_core_process_list_summaries_limit_and_links(web: TestClient) -> None:
     """/req/core/process-list, process-list-success, pl-limit-definition, pl-limit-response, pl-links."""
     body = web.get("/ogc/processes").json()
-    assert [one["id"] for one in body["processes"]] == ["export", "detect"]
+    assert [one["id"] for one in body["processes"]] == ["export", "detect", "link"]
     for one in body["processes"]:
         assert one["version"]
         assert set(one["jobControlOptions"]) <= {"sync-execute", "async-execute", "dismiss"}
@@ -143,7 +143,7 @@ def test_core_process_list_summaries_limit_and_links(web: TestClient) -> None:
         assert web.get(f"/ogc/processes?{bad}").status_code == 400
 
 
-@pytest.mark.parametrize("process", ["export", "detect"])
+@pytest.mark.parametrize("process", ["export", "detect", "link"])
 def test_core_process_description_has_inputs_and_outputs_with_schemas(web: TestClient, process: str) -> None:
     """/req/core/process, process-success, /req/ogc-process-description/inputs-def, input-def, outputs-def,
     output-def.

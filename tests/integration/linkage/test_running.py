@@ -14,7 +14,7 @@ from app.actor import Actor, system
 from app.db.engine import transaction
 from app.deps import Services
 from app.errors import InvalidInput
-from app.linkage import running, store
+from app.linkage import running, runs, store
 from app.maps.publishing import publish_counties
 from tests.integration.linkage.world import BAOYING, GAOYOU, World
 
@@ -75,7 +75,7 @@ def world(services: Services) -> Iterator[World]:
 
 def run(services: Services, actor: Actor = NATION, **more: Any) -> dict[str, Any]:
     with transaction(services.engine, actor) as session:
-        run_id = running.start(session, actor, **more)
+        run_id = runs.start(session, actor, services.settings, **more)
     return running.run(services, run_id)
 
 
@@ -137,7 +137,7 @@ def test_a_killed_run_goes_on_where_it_was(
     world: World, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with transaction(services.engine, NATION) as session:
-        run_id = running.start(session, NATION)
+        run_id = runs.start(session, NATION, services.settings)
     whole, calls = store.store, []
 
     def dying(session: Any, pairs: Any, run: int | None, **which: Any) -> Any:
@@ -217,16 +217,16 @@ def test_a_run_works_in_the_scope_of_who_asked(world: World, services: Services)
     assert {row[0] for row in world.many("select distinct county_code from shuitu.link_outcomes")} == {GAOYOU}
     with transaction(services.engine, named(services, "gaoyou")) as session:
         with pytest.raises(InvalidInput, match="辖区"):
-            running.start(session, named(services, "gaoyou"), region="321023")
+            runs.start(session, named(services, "gaoyou"), services.settings, region="321023")
         with pytest.raises(InvalidInput, match="下限"):
-            running.start(session, named(services, "gaoyou"), confirm_at=0.5, doubt_at=0.6)
+            runs.start(session, named(services, "gaoyou"), services.settings, confirm_at=0.5, doubt_at=0.6)
     run(services, region="321023")
     assert world.value("select count(*) from shuitu.link_outcomes where county_code = :c", c=BAOYING) > 0
 
 
 def test_a_cancelled_run_stops_and_keeps_what_is_whole(world: World, services: Services) -> None:
     with transaction(services.engine, NATION) as session:
-        run_id = running.start(session, NATION)
+        run_id = runs.start(session, NATION, services.settings)
 
     def stop(share: float, step: str) -> None:
         if step.startswith("写入 321084"):
