@@ -185,7 +185,7 @@ export interface paths {
         };
         /**
          * Intake
-         * @description Everything known about an intake 取水口.
+         * @description Everything known about an intake 取水口; with `datetime`, as it was on that day.
          */
         get: operations["intake_api_intakes__intake_id__get"];
         put?: never;
@@ -205,9 +205,133 @@ export interface paths {
         };
         /**
          * Permit
-         * @description Everything known about a permit 取水许可.
+         * @description Everything known about a permit 取水许可; with `datetime`, as it was on that day.
          */
         get: operations["permit_api_permits__permit_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/permits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Permits By Number
+         * @description The permits that have a number, or had it before a renewal or correction; spelling does not matter.
+         */
+        get: operations["permits_by_number_api_permits_get"];
+        put?: never;
+        /**
+         * Issue Permit
+         * @description 发放: a permit that is not in the register yet.
+         */
+        post: operations["issue_permit_api_permits_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/permits/{permit_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter Event
+         * @description 延续 变更 转让 到期 注销 撤销 吊销 更正: what happened to a permit, entered on the version that was seen.
+         */
+        post: operations["enter_event_api_permits__permit_id__events_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/permits/{permit_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Permit Versions
+         * @description Every version of a permit, the newest first: the event, who entered it, and what changed.
+         */
+        get: operations["permit_versions_api_permits__permit_id__versions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/intakes/{intake_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Intake Versions
+         * @description Every version of an intake, the newest first: who made it, and what changed.
+         */
+        get: operations["intake_versions_api_intakes__intake_id__versions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/numbers/permit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Permit Number
+         * @description What a permit number says, old or new, or why it is none.
+         */
+        get: operations["read_permit_number_api_numbers_permit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/numbers/licence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Licence Identifier
+         * @description What an electronic licence's identifier says (GB/T 36904), or why it is none.
+         */
+        get: operations["read_licence_identifier_api_numbers_licence_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -420,6 +544,274 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/linkage/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Outcomes
+         * @description Lines of one's jurisdiction, the most probable first: entries of the register, and permits' intakes without one.
+         */
+        get: operations["outcomes_api_linkage_outcomes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/outcomes/{outcome_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Outcome
+         * @description A line with the pairs that compete for it, attribute by attribute, its links and decisions.
+         */
+        get: operations["outcome_api_linkage_outcomes__outcome_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/intakes/{intake_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Of Intake
+         * @description The line of an entry of the register.
+         */
+        get: operations["of_intake_api_linkage_intakes__intake_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/outcomes/{outcome_id}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide
+         * @description Decide a line: accept, reject, re-assign, split, without a permit, exempt, register, postpone. 409 if someone did meanwhile.
+         */
+        post: operations["decide_api_linkage_outcomes__outcome_id__decisions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/decisions/{decision_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo
+         * @description Take a decision back: all stands as before it.
+         */
+        post: operations["undo_api_linkage_decisions__decision_id__undo_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/permit-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Permit Points
+         * @description Permits' intakes near a place, or by number or holder: to re-assign an entry to.
+         */
+        get: operations["permit_points_api_linkage_permit_points_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Progress
+         * @description 比对完成率 by county: how many entries have a final outcome, of how many in scope.
+         */
+        get: operations["progress_api_linkage_progress_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/batches/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview
+         * @description How many lines a decision by filter would touch.
+         */
+        get: operations["preview_api_linkage_batches_preview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Batches
+         * @description Decisions by filter, the newest first.
+         */
+        get: operations["batches_api_linkage_batches_get"];
+        put?: never;
+        /**
+         * Decide Many
+         * @description One decision on every line of a filter, in one transaction. 409 if there are not as many as were counted.
+         */
+        post: operations["decide_many_api_linkage_batches_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/batches/{batch_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo Batch
+         * @description Take a batch back as a whole, but for the lines that someone has decided since.
+         */
+        post: operations["undo_batch_api_linkage_batches__batch_id__undo_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All Runs
+         * @description Runs of the linkage in one's jurisdiction, the newest first.
+         */
+        get: operations["all_runs_api_linkage_runs_get"];
+        put?: never;
+        /**
+         * Start
+         * @description Bring the register to its permits, in the background. What persons decided stays.
+         */
+        post: operations["start_api_linkage_runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run
+         * @description Where a run stands.
+         */
+        get: operations["run_api_linkage_runs__run_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/linkage/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel
+         * @description Stop a run; counties that are written stay so.
+         */
+        post: operations["cancel_api_linkage_runs__run_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/candidates": {
         parameters: {
             query?: never;
@@ -584,6 +976,394 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/review/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ready For Review
+         * @description What is decided in a county and in no review yet, by who would review it first 谁审批、谁负责.
+         */
+        get: operations["ready_for_review_api_review_ready_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Batches
+         * @description Batches of one's jurisdiction, the newest first; `stage` names where those in review are.
+         */
+        get: operations["batches_api_review_batches_get"];
+        put?: never;
+        /**
+         * Compose
+         * @description Collect what was decided in a county into drafts: one a first reviewer and basin agency.
+         */
+        post: operations["compose_api_review_batches_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Batch
+         * @description One batch with what it holds and who did what.
+         */
+        get: operations["batch_api_review_batches__batch_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Items
+         * @description Outcomes as they were submitted; of a sample in the order in which they were drawn.
+         */
+        get: operations["items_api_review_items_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches/{batch_id}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit
+         * @description Send a draft to its first reviewer.
+         */
+        post: operations["submit_api_review_batches__batch_id__submit_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches/{batch_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw
+         * @description Give a draft up.
+         */
+        post: operations["withdraw_api_review_batches__batch_id__withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches/{batch_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve
+         * @description Pass a batch to the next level 审核通过.
+         */
+        post: operations["approve_api_review_batches__batch_id__approve_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches/{batch_id}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Back
+         * @description Return a whole batch with its reason 整批退回.
+         */
+        post: operations["send_back_api_review_batches__batch_id__return_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches/{batch_id}/items/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Items Back
+         * @description Return single items with their reason 逐项退回; the rest goes on.
+         */
+        post: operations["send_items_back_api_review_batches__batch_id__items_return_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/batches/{batch_id}/items/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove
+         * @description Take items out of a draft.
+         */
+        post: operations["remove_api_review_batches__batch_id__items_remove_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sample List
+         * @description Spot checks of provinces, the newest first, and what waits for one.
+         */
+        get: operations["sample_list_api_review_samples_get"];
+        put?: never;
+        /**
+         * Draw
+         * @description Freeze what waits in a province, and draw at least 1 % of each of its strata.
+         */
+        post: operations["draw_api_review_samples_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/samples/{sample_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sample
+         * @description One spot check, with its seed.
+         */
+        get: operations["sample_api_review_samples__sample_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/samples/{sample_id}/population": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Population
+         * @description The frozen population, seed and rate: whoever has these can draw the sample again.
+         */
+        get: operations["population_api_review_samples__sample_id__population_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/samples/{sample_id}/items/{item_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge
+         * @description Say whether a drawn item is right.
+         */
+        post: operations["judge_api_review_samples__sample_id__items__item_id__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review/samples/{sample_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close
+         * @description Draw the consequence: the lot goes onto the one map, or back.
+         */
+        post: operations["close_api_review_samples__sample_id__close_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics/dimensions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dimensions
+         * @description By what intakes can be counted.
+         */
+        get: operations["dimensions_api_statistics_dimensions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics/intakes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Intakes
+         * @description Intakes counted where they lie; `filter` is that of the map (CQL2), `datetime` a past day.
+         */
+        get: operations["intakes_api_statistics_intakes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics/issuers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Issuers
+         * @description Permits counted by the authority that issued them: its workload.
+         */
+        get: operations["issuers_api_statistics_issuers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Progress
+         * @description The figures of the briefing 调度通报, each with its denominator.
+         */
+        get: operations["progress_api_statistics_progress_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/changes": {
         parameters: {
             query?: never;
@@ -613,10 +1393,210 @@ export interface paths {
         };
         /**
          * Stream
-         * @description Server-sent events. `change` names the layers whose tiles are new, and their versions; it tells no facts,
-         *     and only of layers that this actor sees.
+         * @description Server-sent events that tell no facts, and only of layers and places that this actor sees.
+         *
+         *     `hello` comes first: `{"layers": {"intakes": 17, …}}`, the version of each layer. `change` follows whenever
+         *     something changed, at most twice a second: the new versions of the layers that changed, and `where`, for each
+         *     of them boxes (west, south, east, north in degrees, widened to a kilometre at least) that hold all that
+         *     changed, or null if it may be anywhere.
          */
         get: operations["stream_api_changes_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exchange/intakes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push Intakes
+         * @description Bring intakes 取水口 in, by their code: new ones are created, others replaced by what the item says.
+         *
+         *     A JSON array, or NDJSON with an item a line. The fields are those of the import of intakes
+         *     (`/api/import-kinds`), held to the same checks; volumes are m³. The batch is one transaction: an item that breaks a
+         *     rule is rejected with its reasons and the others are stored, a batch that cannot be read whole leaves nothing.
+         */
+        post: operations["push_intakes_api_exchange_intakes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exchange/permits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push Permits
+         * @description Bring permits 取水许可 in, by their number, each with its event 发放 延续 变更 转让 到期 注销 撤销 吊销 更正.
+         *
+         *     What differs from the register makes a new version. `limits` are the permit's limits as rows; `intake_codes` the
+         *     intakes that it names. Else as for intakes.
+         */
+        post: operations["push_permits_api_exchange_permits_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exchange/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes
+         * @description Follow the register: first every intake and permit of one's jurisdiction, then each change, as whole entries.
+         *
+         *     Keep `next` with what you stored: from there nothing is missed and nothing told twice, however long the break.
+         */
+        get: operations["changes_api_exchange_changes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/{layer}/{entity_id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Documents
+         * @description The documents of an intake or permit; those that were withdrawn come last, with the reason.
+         */
+        get: operations["list_documents_api__layer___entity_id__documents_get"];
+        put?: never;
+        /**
+         * Add
+         * @description Add a photo or scan to an intake or permit: the file itself is the body (JPEG, PNG, WebP, TIFF or PDF).
+         *
+         *     What it is, is found by its content. Where a camera wrote its position, the answer says how far that is from the
+         *     register's.
+         */
+        post: operations["add_api__layer___entity_id__documents_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{document_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description The file as it was brought.
+         */
+        get: operations["show_api_documents__document_id__file_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{document_id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Thumbnail
+         * @description A picture's small WebP.
+         */
+        get: operations["thumbnail_api_documents__document_id__thumbnail_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/{document_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw
+         * @description Take a document out of use 撤下, with a reason. It is not deleted.
+         */
+        post: operations["withdraw_api_documents__document_id__withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dossiers/{layer}/{entity_id}.pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * On Paper
+         * @description The dossier as PDF, with the map, photos, and a code that leads back to it.
+         */
+        get: operations["on_paper_api_dossiers__layer___entity_id__pdf_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dossiers/{layer}/{entity_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dossier
+         * @description Everything known about an intake 取水口 or a permit 取水许可, worded in one language.
+         */
+        get: operations["dossier_api_dossiers__layer___entity_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -703,6 +1683,78 @@ export interface components {
             permissions: string[];
             jurisdiction: components["schemas"]["JurisdictionOut"];
         };
+        /** BatchPage */
+        BatchPage: {
+            /** Items */
+            items: components["schemas"]["BatchRow"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /** BatchRow */
+        BatchRow: {
+            /** Id */
+            id: number;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Basin Name */
+            basin_name: string | null;
+            /**
+             * First Stage
+             * @enum {string}
+             */
+            first_stage: "county" | "prefecture" | "province" | "basin";
+            /** First Code */
+            first_code: number;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "county" | "prefecture" | "province" | "basin";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "reviewing" | "returned" | "published" | "withdrawn";
+            /** Way */
+            way: ("county" | "prefecture" | "province" | "basin")[];
+            /** Reviewer Code */
+            reviewer_code: number;
+            /** Reviewer Name */
+            reviewer_name: string;
+            /** Items */
+            items: number;
+            /** Version */
+            version: number;
+            /** Note */
+            note: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Submitted At */
+            submitted_at: string | null;
+            /** Entered On */
+            entered_on: string | null;
+            /** Due On */
+            due_on: string | null;
+            /** Overdue */
+            overdue: boolean;
+            /** Closed At */
+            closed_at: string | null;
+            /** Sample Id */
+            sample_id: number | null;
+            /** Actions */
+            actions: ("remove" | "submit" | "withdraw" | "approve" | "return" | "return_item" | "draw" | "judge")[];
+        };
         /** Body_submit_api_imports_post */
         Body_submit_api_imports_post: {
             /** Kind */
@@ -716,6 +1768,53 @@ export interface components {
              * @default
              */
             mapping_name: string;
+        };
+        /** BriefOut */
+        BriefOut: {
+            /** Key */
+            key: string | number | null;
+            title: components["schemas"]["Text"];
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Rates */
+            rates: {
+                [key: string]: number | null;
+            };
+        };
+        /** BriefingOut */
+        BriefingOut: {
+            title: components["schemas"]["Text"];
+            counted: components["schemas"]["Text"];
+            /** Region Code */
+            region_code: number | null;
+            /** Region Name */
+            region_name: string | null;
+            basin: components["schemas"]["Text"] | null;
+            /** Filter */
+            filter: string | null;
+            /** On */
+            on: string | null;
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Generated */
+            generated: boolean;
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "region" | "basin";
+            /** Counts */
+            counts: components["schemas"]["CountOut"][];
+            /** Rates */
+            rates: components["schemas"]["RateOut"][];
+            /** Rows */
+            rows: components["schemas"]["BriefOut"][];
+            total: components["schemas"]["BriefOut"];
         };
         /** CandidateFigures */
         CandidateFigures: {
@@ -794,7 +1893,7 @@ export interface components {
             /** Run Id */
             run_id: number;
             /** Reasons */
-            reasons: components["schemas"]["Reason"][];
+            reasons: components["schemas"]["app__screening__schemas__Reason"][];
             /** Evidence */
             evidence: {
                 [key: string]: unknown;
@@ -806,7 +1905,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /** Decisions */
-            decisions: components["schemas"]["DecisionOut"][];
+            decisions: components["schemas"]["app__screening__schemas__DecisionOut"][];
         };
         /** CandidatePage */
         CandidatePage: {
@@ -874,6 +1973,37 @@ export interface components {
             /** Version */
             version: number;
         };
+        /** Cell */
+        Cell: {
+            /** Text */
+            text: string;
+            to?: components["schemas"]["Target-Output"] | null;
+        };
+        /**
+         * ChangeItem
+         * @description An entry as it is now, and why it is told.
+         *
+         *     `gone`: it was deleted, or lies outside this jurisdiction now; then there is no entity.
+         */
+        ChangeItem: {
+            /**
+             * Layer
+             * @enum {string}
+             */
+            layer: "intakes" | "permits";
+            /** Id */
+            id: number;
+            /** Action */
+            action: string;
+            /** At */
+            at: string | null;
+            /** Actor Name */
+            actor_name: string | null;
+            /** Gone */
+            gone: boolean;
+            intake?: components["schemas"]["IntakeEntity"] | null;
+            permit?: components["schemas"]["PermitEntity"] | null;
+        };
         /** ChangeOut */
         ChangeOut: {
             /** Id */
@@ -905,22 +2035,269 @@ export interface components {
             /** Next */
             next: string;
         };
-        /** DecisionOut */
-        DecisionOut: {
+        /**
+         * Changed
+         * @description A version of a permit or an intake, and what it changed.
+         */
+        Changed: {
+            /** Version */
+            version: number;
+            /** Event */
+            event: string | null;
+            /** Effective On */
+            effective_on: string | null;
             /**
-             * Decision
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Recorded Until */
+            recorded_until: string | null;
+            /** Actor Name */
+            actor_name: string | null;
+            /** Document No */
+            document_no: string;
+            /** Ground */
+            ground: string | null;
+            /** Reason */
+            reason: string;
+            /** Filename */
+            filename: string | null;
+            /** Warnings */
+            warnings: components["schemas"]["Warned"][];
+            /** Differences */
+            differences: components["schemas"]["app__registry__permits__schemas__Difference"][];
+        };
+        /** Closing */
+        Closing: {
+            /** Version */
+            version: number;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /** ColumnOut */
+        ColumnOut: {
+            /** Key */
+            key: string | number | boolean | null;
+            title: components["schemas"]["Text"];
+        };
+        /**
+         * Comparison
+         * @description One attribute, as the register and as the permit have it.
+         */
+        Comparison: {
+            /** Field */
+            field: string;
+            /** Intake */
+            intake: string | number | null;
+            /** Permit */
+            permit: string | number | null;
+            /**
+             * Agreement
              * @enum {string}
              */
-            decision: "confirm" | "reject" | "reopen";
-            /** Note */
-            note: string;
+            agreement: "same" | "near" | "differs" | "missing";
+        };
+        /**
+         * Composed
+         * @description Batches made: one a first reviewer and basin agency.
+         */
+        Composed: {
+            /** Batches */
+            batches: components["schemas"]["BatchRow"][];
+        };
+        /** CountOut */
+        CountOut: {
+            /** Name */
+            name: string;
+            title: components["schemas"]["Text"];
+        };
+        /**
+         * CountyProgress
+         * @description 比对完成率 = lines with a final outcome / off-stream entries in scope (domain §4.9).
+         */
+        CountyProgress: {
+            /** County Code */
+            county_code: number;
+            /** Name */
+            name: string | null;
+            /** In Scope */
+            in_scope: number;
+            /** Decided */
+            decided: number;
+            /** By Outcome */
+            by_outcome: {
+                [key: string]: number;
+            };
+            /** By Rule */
+            by_rule: number;
+            /** By Person */
+            by_person: number;
+            /** Permit Points Without Intake */
+            permit_points_without_intake: number;
+        };
+        /** DimensionOut */
+        DimensionOut: {
+            /** Name */
+            name: string;
+            title: components["schemas"]["Text"];
+            /** Exact */
+            exact: boolean;
+        };
+        /** DocumentOut */
+        DocumentOut: {
+            /** Id */
+            id: number;
+            /**
+             * Layer
+             * @enum {string}
+             */
+            layer: "intakes" | "permits";
+            /** Entity Id */
+            entity_id: number;
+            /** Media Type */
+            media_type: string;
+            /** Bytes */
+            bytes: number;
+            /** Filename */
+            filename: string;
+            /** Title */
+            title: string;
+            /** Width */
+            width: number | null;
+            /** Height */
+            height: number | null;
+            /** Taken At */
+            taken_at: string | null;
+            /** Lon */
+            lon: number | null;
+            /** Lat */
+            lat: number | null;
+            /** Distance M */
+            distance_m: number | null;
+            /** Digest */
+            digest: string;
             /** Actor Name */
             actor_name: string;
             /**
-             * Decided At
+             * Added At
              * Format: date-time
              */
-            decided_at: string;
+            added_at: string;
+            /** Withdrawn At */
+            withdrawn_at: string | null;
+            /** Withdrawn By */
+            withdrawn_by: string | null;
+            /** Withdrawn Why */
+            withdrawn_why: string | null;
+            /** Has Thumbnail */
+            has_thumbnail: boolean;
+        };
+        /** Dossier */
+        Dossier: {
+            /**
+             * Layer
+             * @enum {string}
+             */
+            layer: "intakes" | "permits";
+            /** Id */
+            id: number;
+            /** Version */
+            version: number;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Number */
+            number: string;
+            /** State */
+            state: string;
+            /** State Text */
+            state_text: string;
+            /** Demo */
+            demo: boolean;
+            /** Points */
+            points: components["schemas"]["app__dossiers__sections__Point"][];
+            /** Sections */
+            sections: components["schemas"]["Section"][];
+        };
+        /**
+         * Entry
+         * @description One step in time: a version, an event, a decision.
+         */
+        Entry: {
+            /** Heading */
+            heading: string;
+            /** At */
+            at: string | null;
+            /** Text */
+            text: string;
+            /**
+             * Differences
+             * @default []
+             */
+            differences: components["schemas"]["app__dossiers__sections__Difference"][];
+        };
+        /** ExchangePage */
+        ExchangePage: {
+            /** Items */
+            items: components["schemas"]["ChangeItem"][];
+            /** Next */
+            next: string;
+            /** More */
+            more: boolean;
+        };
+        /** Fact */
+        Fact: {
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * Facts
+         * @description What a permit states. In an event: what it states from now on; what is left out stays as it is.
+         */
+        Facts: {
+            /** Permit No */
+            permit_no?: string | null;
+            /** Holder Name */
+            holder_name?: string | null;
+            /** Uscc */
+            uscc?: string | null;
+            /** E Licence */
+            e_licence?: string | null;
+            /** Issuing Authority */
+            issuing_authority?: string | null;
+            /** Issuing Level */
+            issuing_level?: ("basin" | "province" | "prefecture" | "county") | null;
+            /** Supervising Authority */
+            supervising_authority?: string | null;
+            /** Source Type */
+            source_type?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown") | null;
+            /** Purpose */
+            purpose?: ("domestic" | "public_supply" | "industry" | "irrigation" | "aquaculture" | "ecology" | "hydropower" | "other") | null;
+            /** Industry Code */
+            industry_code?: string | null;
+            /** Annual Volume M3 */
+            annual_volume_m3?: number | null;
+            /** Occupies Quota */
+            occupies_quota?: boolean | null;
+            /** Valid From */
+            valid_from?: string | null;
+            /** Valid To */
+            valid_to?: string | null;
+            /** Place */
+            place?: string | null;
+            /** Limits */
+            limits?: components["schemas"]["LimitIn"][] | null;
+            /** Points */
+            points?: components["schemas"]["PointIn"][] | null;
+            /** Intakes */
+            intakes?: (number | string)[] | null;
         };
         /** FieldOut */
         FieldOut: {
@@ -961,6 +2338,38 @@ export interface components {
             /** Document No */
             document_no: string | null;
             candidates: components["schemas"]["CandidateFigures"] | null;
+        };
+        /**
+         * Finding
+         * @description Why an item was rejected, or what is odd about it.
+         */
+        Finding: {
+            /** Field */
+            field: string;
+            /** Value */
+            value: string;
+            /** Reason */
+            reason: string;
+            /** Detail */
+            detail: string;
+            /** Expected */
+            expected: string;
+        };
+        /**
+         * Found
+         * @description A permit that a number finds: present or former.
+         */
+        Found: {
+            /** Id */
+            id: number;
+            /** Permit No */
+            permit_no: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Status */
+            status: string;
+            /** Former */
+            former: boolean;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -1054,6 +2463,126 @@ export interface components {
             lat: number;
             /** Permit State */
             permit_state: string;
+            /** County Code */
+            county_code: number;
+        };
+        /**
+         * IntakeEntity
+         * @description An intake with its fields named as they are pushed; volumes in m³, position in CGCS2000.
+         */
+        IntakeEntity: {
+            /** Id */
+            id: number;
+            /** Version */
+            version: number;
+            /** Code Scheme */
+            code_scheme: string;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Uscc */
+            uscc: string | null;
+            /** County Code */
+            county_code: number;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Zone Code */
+            zone_code: string | null;
+            /** Town */
+            town: string;
+            /** Place */
+            place: string;
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Source Type */
+            source_type: string;
+            /** Water Body Type */
+            water_body_type: string | null;
+            /** Water Body */
+            water_body: string;
+            /** Aquifer Layer */
+            aquifer_layer: string | null;
+            /** Well Status */
+            well_status: string | null;
+            /** Abstraction Mode */
+            abstraction_mode: string | null;
+            /** Works Type */
+            works_type: string | null;
+            /** Purpose */
+            purpose: string;
+            /** Industry Code */
+            industry_code: string | null;
+            /** Off Stream */
+            off_stream: boolean;
+            /** Status */
+            status: string;
+            /** Permit State */
+            permit_state: string;
+            /** Annual Volume M3 */
+            annual_volume_m3: number | null;
+            /** Design Flow M3S */
+            design_flow_m3s: number | null;
+            /** Well Depth M */
+            well_depth_m: number | null;
+            /** Started On */
+            started_on: string | null;
+            /** Attributes */
+            attributes: {
+                [key: string]: unknown;
+            };
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Permits */
+            permits: components["schemas"]["app__exchange__schemas__LinkOut"][];
+        };
+        /** IntakeFacts */
+        IntakeFacts: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Uscc */
+            uscc: string | null;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Town */
+            town: string;
+            /** Place */
+            place: string;
+            /** Water Body */
+            water_body: string;
+            /** Source Type */
+            source_type: string;
+            /** Purpose */
+            purpose: string;
+            /** Status */
+            status: string;
+            /** Permit State */
+            permit_state: string;
+            /** Annual M3 */
+            annual_m3: number | null;
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Position Error M */
+            position_error_m: number | null;
+            /** Permit No */
+            permit_no: string | null;
         };
         /**
          * IntakeOut
@@ -1141,6 +2670,181 @@ export interface components {
             /** Next */
             next: number | null;
         };
+        /**
+         * IssuerOut
+         * @description What an authority issued and has to review: its workload, wherever the intakes lie.
+         */
+        IssuerOut: {
+            /** Level */
+            level: ("basin" | "province" | "prefecture" | "county") | null;
+            /** Authority */
+            authority: string;
+            /** Permits */
+            permits: number;
+            /** In Force */
+            in_force: number;
+            /** Permitted M3 */
+            permitted_m3: number;
+            /** Due 90 */
+            due_90: number;
+            /** Expired */
+            expired: number;
+            /** Ended */
+            ended: number;
+            /** Links */
+            links: number;
+            /** In Review */
+            in_review: number;
+            /** Again */
+            again: number;
+            /** Published */
+            published: number;
+        };
+        /** IssuersOut */
+        IssuersOut: {
+            title: components["schemas"]["Text"];
+            counted: components["schemas"]["Text"];
+            /** Region Code */
+            region_code: number | null;
+            /** Region Name */
+            region_name: string | null;
+            basin: components["schemas"]["Text"] | null;
+            /** Filter */
+            filter: string | null;
+            /** On */
+            on: string | null;
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Generated */
+            generated: boolean;
+            /** Rows */
+            rows: components["schemas"]["IssuerOut"][];
+            total: components["schemas"]["IssuerOut"];
+        };
+        /**
+         * ItemOut
+         * @description An outcome as it was submitted; `facts` are those of then.
+         */
+        ItemOut: {
+            /** Id */
+            id: number;
+            /** Batch Id */
+            batch_id: number;
+            /** Outcome Id */
+            outcome_id: number;
+            /** Outcome Version */
+            outcome_version: number;
+            /** Intake Id */
+            intake_id: number | null;
+            /** Permit Id */
+            permit_id: number | null;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt";
+            /** Source Type */
+            source_type: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "in_review" | "returned" | "stale" | "published" | "withdrawn";
+            /** Reason */
+            reason: string;
+            /** Published On */
+            published_on: string | null;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Lon */
+            lon: number | null;
+            /** Lat */
+            lat: number | null;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Sample Id */
+            sample_id: number | null;
+            /** Verdict */
+            verdict: ("correct" | "wrong") | null;
+            /** Verdict Note */
+            verdict_note: string | null;
+        };
+        /** ItemPage */
+        ItemPage: {
+            /** Items */
+            items: components["schemas"]["ItemOut"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * ItemResult
+         * @description What became of one item.
+         */
+        ItemResult: {
+            /** Item */
+            item: number;
+            /** Key */
+            key: {
+                [key: string]: unknown;
+            };
+            /**
+             * Result
+             * @enum {string}
+             */
+            result: "created" | "updated" | "unchanged" | "rejected";
+            /** Id */
+            id?: number | null;
+            /** Version */
+            version?: number | null;
+            /**
+             * Problems
+             * @default []
+             */
+            problems: components["schemas"]["Finding"][];
+            /**
+             * Warnings
+             * @default []
+             */
+            warnings: components["schemas"]["Finding"][];
+        };
+        /** ItemsRemove */
+        ItemsRemove: {
+            /** Version */
+            version: number;
+            /** Items */
+            items: number[];
+        };
+        /** ItemsReturn */
+        ItemsReturn: {
+            /** Version */
+            version: number;
+            /** Reason */
+            reason: string;
+            /** Items */
+            items: number[];
+        };
+        /** Judgement */
+        Judgement: {
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "correct" | "wrong";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
         /** JurisdictionOut */
         JurisdictionOut: {
             /** Lo */
@@ -1187,6 +2891,26 @@ export interface components {
                 [key: string]: string;
             }[];
         };
+        /**
+         * LicenceParts
+         * @description What an electronic licence's identifier says (GB/T 36904).
+         */
+        LicenceParts: {
+            /** Text */
+            text: string;
+            /** Type Owner */
+            type_owner: string;
+            /** Type Serial */
+            type_serial: string;
+            /** Issuer */
+            issuer: string;
+            /** Serial */
+            serial: string;
+            /** Version */
+            version: string;
+            /** Check */
+            check: string;
+        };
         /** Limit */
         Limit: {
             /** Seq */
@@ -1208,12 +2932,91 @@ export interface components {
             /** Condition */
             condition: string;
         };
+        /**
+         * LimitIn
+         * @description One limit of a permit; what is left out is not limited apart.
+         */
+        LimitIn: {
+            /**
+             * Period
+             * @default
+             */
+            period: string;
+            /**
+             * Source Type
+             * @default all
+             */
+            source_type: "all" | ("surface_water" | "groundwater" | "unconventional_water" | "unknown");
+            /**
+             * Well Field
+             * @default
+             */
+            well_field: string;
+            /**
+             * Purpose
+             * @default all
+             */
+            purpose: "all" | ("domestic" | "public_supply" | "industry" | "irrigation" | "aquaculture" | "ecology" | "hydropower" | "other");
+            /** Annual M3 */
+            annual_m3?: number | null;
+            /** Daily M3 */
+            daily_m3?: number | null;
+            /** Flow M3S */
+            flow_m3s?: number | null;
+            /**
+             * Condition
+             * @default
+             */
+            condition: string;
+        };
+        /** LimitOut */
+        LimitOut: {
+            /** Period */
+            period: string;
+            /** Source Type */
+            source_type: string;
+            /** Well Field */
+            well_field: string;
+            /** Purpose */
+            purpose: string;
+            /** Annual M3 */
+            annual_m3: number | null;
+            /** Daily M3 */
+            daily_m3: number | null;
+            /** Flow M3S */
+            flow_m3s: number | null;
+            /** Condition */
+            condition: string;
+        };
+        /** LineOut */
+        LineOut: {
+            /** Key */
+            key: string | number | boolean | null;
+            title: components["schemas"]["Text"];
+            /** N */
+            n: number;
+            /** Volume M3 */
+            volume_m3: number;
+            /** Cells */
+            cells: components["schemas"]["SumOut"][];
+        };
         /** LogIn */
         LogIn: {
             /** Username */
             username: string;
             /** Password */
             password: string;
+        };
+        /** MemberOut */
+        MemberOut: {
+            /** Id */
+            id: number;
+            /** Source Type */
+            source_type: string;
+            /** Outcome */
+            outcome: string;
+            /** Drawn */
+            drawn: boolean;
         };
         /** NearIntake */
         NearIntake: {
@@ -1226,20 +3029,84 @@ export interface components {
             /** Distance M */
             distance_m: number | null;
         };
-        /** NewDecision */
-        NewDecision: {
+        /** NewBatch */
+        NewBatch: {
             /**
-             * Decision
+             * Action
              * @enum {string}
              */
-            decision: "confirm" | "reject" | "reopen";
+            action: "accept" | "reject" | "unlicensed" | "exempt" | "postpone";
+            filter: components["schemas"]["app__linkage__schemas__Filter"];
+            /** Wanted */
+            wanted: number;
+            /** Ground */
+            ground?: ("collective_pond" | "household" | "dewatering" | "public_safety" | "drought" | "filing_only" | "public_supply") | null;
             /**
              * Note
              * @default
              */
             note: string;
+        };
+        /** NewBatches */
+        NewBatches: {
+            /** County Code */
+            county_code: number;
+            filter?: components["schemas"]["app__review__schemas__Filter"];
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * NewEvent
+         * @description 延续 变更 转让 到期 注销 撤销 吊销 更正.
+         */
+        NewEvent: {
+            /**
+             * Event
+             * @enum {string}
+             */
+            event: "issue" | "renew" | "vary" | "transfer" | "expire" | "cancel" | "annul" | "revoke" | "correct";
             /** Version */
-            version: number;
+            version?: number | null;
+            /** Effective On */
+            effective_on?: string | null;
+            /**
+             * Document No
+             * @default
+             */
+            document_no: string;
+            /** Ground */
+            ground?: ("expired" | "death" | "dissolved" | "taken_back" | "force_majeure" | "idle" | "other") | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Applied On */
+            applied_on?: string | null;
+            /**
+             * Reinstate
+             * @default false
+             */
+            reinstate: boolean;
+            /** @default {} */
+            facts: components["schemas"]["Facts"];
+        };
+        /**
+         * NewIntake
+         * @description What is not given is taken from the permit.
+         */
+        NewIntake: {
+            /** Code */
+            code?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Lon */
+            lon?: number | null;
+            /** Lat */
+            lat?: number | null;
         };
         /** NewKey */
         NewKey: {
@@ -1248,14 +3115,248 @@ export interface components {
             /** Days */
             days?: number | null;
         };
-        /** NewRun */
-        NewRun: {
-            /** Scene Ids */
-            scene_ids: number[];
-            /** Aoi */
-            aoi?: {
-                [key: string]: unknown;
-            } | null;
+        /**
+         * NewPermit
+         * @description 发放: a permit that is not in the register yet.
+         */
+        NewPermit: {
+            /** Permit No */
+            permit_no: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Uscc */
+            uscc?: string | null;
+            /** E Licence */
+            e_licence?: string | null;
+            /** Issuing Authority */
+            issuing_authority?: string | null;
+            /** Issuing Level */
+            issuing_level?: ("basin" | "province" | "prefecture" | "county") | null;
+            /** Supervising Authority */
+            supervising_authority?: string | null;
+            /** Source Type */
+            source_type?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown") | null;
+            /** Purpose */
+            purpose?: ("domestic" | "public_supply" | "industry" | "irrigation" | "aquaculture" | "ecology" | "hydropower" | "other") | null;
+            /** Industry Code */
+            industry_code?: string | null;
+            /** Annual Volume M3 */
+            annual_volume_m3?: number | null;
+            /** Occupies Quota */
+            occupies_quota?: boolean | null;
+            /** Valid From */
+            valid_from?: string | null;
+            /**
+             * Valid To
+             * Format: date
+             */
+            valid_to: string;
+            /** Place */
+            place?: string | null;
+            /** Limits */
+            limits?: components["schemas"]["LimitIn"][] | null;
+            /** Points */
+            points?: components["schemas"]["PointIn"][] | null;
+            /** Intakes */
+            intakes?: (number | string)[] | null;
+            /** County Code */
+            county_code: number;
+            /** Effective On */
+            effective_on?: string | null;
+            /**
+             * Document No
+             * @default
+             */
+            document_no: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /** NewSample */
+        NewSample: {
+            /** Province Code */
+            province_code: number;
+        };
+        /**
+         * NumberParts
+         * @description What a permit number says.
+         */
+        NumberParts: {
+            /** Text */
+            text: string;
+            /**
+             * Form
+             * @enum {string}
+             */
+            form: "electronic" | "paper";
+            /** Year */
+            year: number;
+            /** Serial */
+            serial: string;
+            /** Level */
+            level: string | null;
+            /** Region Code */
+            region_code: number | null;
+            /** Source */
+            source: string | null;
+            /** Source Type */
+            source_type: string;
+            /** Place */
+            place: string | null;
+            /** Repaired */
+            repaired: string[];
+            /** Warnings */
+            warnings: string[];
+        };
+        /** OutcomeOut */
+        OutcomeOut: {
+            /** Id */
+            id: number;
+            /**
+             * Subject
+             * @enum {string}
+             */
+            subject: "intake" | "permit";
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt" | "pending";
+            /** Ground */
+            ground: string | null;
+            /** Probability */
+            probability: number | null;
+            /** Pairs Open */
+            pairs_open: number;
+            /** Conflicts */
+            conflicts: string[];
+            /** Source Type */
+            source_type: string;
+            /** Decided By */
+            decided_by: ("rule" | "person") | null;
+            /** Decided Name */
+            decided_name: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Version */
+            version: number;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Name */
+            name: string;
+            /** Code */
+            code: string | null;
+            /** Holder Name */
+            holder_name: string;
+            /** Lon */
+            lon: number | null;
+            /** Lat */
+            lat: number | null;
+            /** Note */
+            note: string;
+            intake: components["schemas"]["IntakeFacts"] | null;
+            permit: components["schemas"]["PermitPlace"] | null;
+            /** Pairs */
+            pairs: components["schemas"]["PairOut"][];
+            /** Links */
+            links: components["schemas"]["app__linkage__schemas__LinkOut"][];
+            /** Decisions */
+            decisions: components["schemas"]["app__linkage__schemas__DecisionOut"][];
+            /** Run Id */
+            run_id: number | null;
+        };
+        /** OutcomePage */
+        OutcomePage: {
+            /** Items */
+            items: components["schemas"]["OutcomeRow"][];
+            /** Next */
+            next: string | null;
+            /** Total */
+            total: number;
+        };
+        /**
+         * OutcomeRow
+         * @description A line of the desk: an entry of the register, or a permit's intake without one.
+         */
+        OutcomeRow: {
+            /** Id */
+            id: number;
+            /**
+             * Subject
+             * @enum {string}
+             */
+            subject: "intake" | "permit";
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt" | "pending";
+            /** Ground */
+            ground: string | null;
+            /** Probability */
+            probability: number | null;
+            /** Pairs Open */
+            pairs_open: number;
+            /** Conflicts */
+            conflicts: string[];
+            /** Source Type */
+            source_type: string;
+            /** Decided By */
+            decided_by: ("rule" | "person") | null;
+            /** Decided Name */
+            decided_name: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            /** Version */
+            version: number;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Name */
+            name: string;
+            /** Code */
+            code: string | null;
+            /** Holder Name */
+            holder_name: string;
+            /** Lon */
+            lon: number | null;
+            /** Lat */
+            lat: number | null;
+        };
+        /** PairOut */
+        PairOut: {
+            /** Id */
+            id: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "confirmed" | "rejected" | "withdrawn";
+            /** Probability */
+            probability: number | null;
+            /** Distance M */
+            distance_m: number | null;
+            /** Reasons */
+            reasons: components["schemas"]["app__linkage__schemas__Reason"][];
+            /** Conflicts */
+            conflicts: string[];
+            /** Decided By */
+            decided_by: string | null;
+            /** Decided Name */
+            decided_name: string | null;
+            /** Decided At */
+            decided_at: string | null;
+            permit: components["schemas"]["PermitPlace"];
+            /** Comparison */
+            comparison: components["schemas"]["Comparison"][];
+            intake?: components["schemas"]["IntakeFacts"] | null;
+            /** Outcome Id */
+            outcome_id?: number | null;
         };
         /** PathStep */
         PathStep: {
@@ -1281,7 +3382,77 @@ export interface components {
             /** Valid To */
             valid_to: string | null;
         };
-        /** PermitOut */
+        /**
+         * PermitEntity
+         * @description A permit with its limits and the intakes it has had; volumes in m³.
+         */
+        PermitEntity: {
+            /** Id */
+            id: number;
+            /** Version */
+            version: number;
+            /** Permit No */
+            permit_no: string;
+            /** Permit No Raw */
+            permit_no_raw: string;
+            /** Previous Number */
+            previous_number: string | null;
+            /** E Licence */
+            e_licence: string | null;
+            /** Event */
+            event: string;
+            /** Status */
+            status: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Uscc */
+            uscc: string | null;
+            /** County Code */
+            county_code: number;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Zone Code */
+            zone_code: string | null;
+            /** Issuing Authority */
+            issuing_authority: string;
+            /** Issuing Level */
+            issuing_level: string | null;
+            /** Supervising Authority */
+            supervising_authority: string;
+            /** Source Type */
+            source_type: string;
+            /** Purpose */
+            purpose: string;
+            /** Industry Code */
+            industry_code: string | null;
+            /** Annual Volume M3 */
+            annual_volume_m3: number | null;
+            /** Occupies Quota */
+            occupies_quota: boolean;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+            /** Place */
+            place: string;
+            /** Attributes */
+            attributes: {
+                [key: string]: unknown;
+            };
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Limits */
+            limits: components["schemas"]["LimitOut"][];
+            /** Intakes */
+            intakes: components["schemas"]["app__exchange__schemas__LinkOut"][];
+        };
+        /**
+         * PermitOut
+         * @description Everything that a permit states, its limits as rows, what it lists and what is under it.
+         */
         PermitOut: {
             /** Id */
             id: number;
@@ -1299,14 +3470,20 @@ export interface components {
             valid_to: string | null;
             /** Permit No Raw */
             permit_no_raw: string;
+            number: components["schemas"]["NumberParts"] | null;
             /** Previous Number */
             previous_number: string | null;
             /** E Licence */
             e_licence: string | null;
+            licence: components["schemas"]["LicenceParts"] | null;
             /** Version */
             version: number;
             /** Event */
             event: string;
+            /** Effective On */
+            effective_on: string | null;
+            /** Ended On */
+            ended_on: string | null;
             /** County Code */
             county_code: number;
             /** County Name */
@@ -1321,6 +3498,8 @@ export interface components {
             source_type: string;
             /** Purpose */
             purpose: string;
+            /** Industry Code */
+            industry_code: string | null;
             /** Occupies Quota */
             occupies_quota: boolean;
             /** Place */
@@ -1336,19 +3515,210 @@ export interface components {
             };
             /** Limits */
             limits: components["schemas"]["Limit"][];
+            /** Points */
+            points: components["schemas"]["app__registry__schemas__Point"][];
             /** Intakes */
             intakes: components["schemas"]["IntakeBrief"][];
             /** History */
             history: components["schemas"]["Version"][];
+            /** Flags */
+            flags: components["schemas"]["Warned"][];
+            /** Events Allowed */
+            events_allowed: string[];
         };
-        /** Reason */
-        Reason: {
+        /**
+         * PermitPlace
+         * @description An intake as a permit lists it; without a point it is the permit as a whole.
+         */
+        PermitPlace: {
+            /** Permit Id */
+            permit_id: number;
+            /** Permit Point Id */
+            permit_point_id: number | null;
+            /** Permit No */
+            permit_no: string;
+            /** Status */
+            status: string;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+            /** Holder Name */
+            holder_name: string;
+            /** Uscc */
+            uscc: string | null;
+            /** Name */
+            name: string;
             /** Code */
-            code: string;
-            /** Zh */
-            zh: string;
-            /** En */
-            en: string;
+            code: string | null;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Place */
+            place: string;
+            /** Water Body */
+            water_body: string;
+            /** Source Type */
+            source_type: string;
+            /** Purpose */
+            purpose: string;
+            /** Annual M3 */
+            annual_m3: number | null;
+            /** Permit M3 */
+            permit_m3: number | null;
+            /** Lon */
+            lon: number | null;
+            /** Lat */
+            lat: number | null;
+            /** Taken By */
+            taken_by?: string[];
+            /** Distance M */
+            distance_m?: number | null;
+        };
+        /**
+         * PointIn
+         * @description An intake as the permit prints it 证照取水口; `seq` names one that it lists already.
+         */
+        PointIn: {
+            /** Seq */
+            seq?: number | null;
+            /** Code */
+            code?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Place
+             * @default
+             */
+            place: string;
+            /** Lon */
+            lon?: number | null;
+            /** Lat */
+            lat?: number | null;
+            /** Position Error M */
+            position_error_m?: number | null;
+            /**
+             * Source Type
+             * @default unknown
+             * @enum {string}
+             */
+            source_type: "surface_water" | "groundwater" | "unconventional_water" | "unknown";
+            /**
+             * Water Body
+             * @default
+             */
+            water_body: string;
+            /**
+             * Purpose
+             * @default other
+             * @enum {string}
+             */
+            purpose: "domestic" | "public_supply" | "industry" | "irrigation" | "aquaculture" | "ecology" | "hydropower" | "other";
+            /** Annual M3 */
+            annual_m3?: number | null;
+        };
+        /**
+         * Population
+         * @description All that is needed to draw the sample again.
+         */
+        Population: {
+            /** Algorithm */
+            algorithm: string;
+            /** Seed */
+            seed: string;
+            /** Rate */
+            rate: number;
+            /** Fingerprint */
+            fingerprint: string;
+            /** Members */
+            members: components["schemas"]["MemberOut"][];
+        };
+        /** Preview */
+        Preview: {
+            /** Count */
+            count: number;
+            /** Left Out */
+            left_out: number;
+            /** Samples */
+            samples: components["schemas"]["OutcomeRow"][];
+        };
+        /** ProgressOut */
+        ProgressOut: {
+            /** Denominator */
+            denominator: string;
+            total: components["schemas"]["CountyProgress"];
+            /** Regions */
+            regions: components["schemas"]["CountyProgress"][];
+        };
+        /**
+         * PushAnswer
+         * @description What became of a batch. It is one transaction: when this answer is given, all of it is stored.
+         */
+        PushAnswer: {
+            /**
+             * Batch
+             * Format: uuid
+             */
+            batch: string;
+            /** Received */
+            received: number;
+            /** Created */
+            created: number;
+            /** Updated */
+            updated: number;
+            /** Unchanged */
+            unchanged: number;
+            /** Rejected */
+            rejected: number;
+            /** Results */
+            results: components["schemas"]["ItemResult"][];
+        };
+        /** RateOut */
+        RateOut: {
+            /** Name */
+            name: string;
+            title: components["schemas"]["Text"];
+            /** Part */
+            part: string;
+            /** Whole */
+            whole: string;
+            of: components["schemas"]["Text"];
+        };
+        /**
+         * Read
+         * @description A number or identifier as it was understood, or why it is none.
+         */
+        Read: {
+            number?: components["schemas"]["NumberParts"] | null;
+            licence?: components["schemas"]["LicenceParts"] | null;
+            /** Problem */
+            problem?: string | null;
+            /** Expected */
+            expected?: string | null;
+        };
+        /**
+         * Ready
+         * @description Decided outcomes that are in no review yet: one line a first reviewer.
+         */
+        Ready: {
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /**
+             * First Stage
+             * @enum {string}
+             */
+            first_stage: "county" | "prefecture" | "province" | "basin";
+            /** First Code */
+            first_code: number;
+            /** First Name */
+            first_name: string;
+            /** Items */
+            items: number;
         };
         /** RegionOut */
         RegionOut: {
@@ -1394,8 +3764,814 @@ export interface components {
             /** Children */
             children: number;
         };
+        /** Return */
+        Return: {
+            /** Version */
+            version: number;
+            /** Reason */
+            reason: string;
+        };
+        /** SampleList */
+        SampleList: {
+            /** Waiting */
+            waiting: components["schemas"]["Waiting"][];
+            /** Samples */
+            samples: components["schemas"]["SampleRow"][];
+        };
+        /** SampleOut */
+        SampleOut: {
+            /** Id */
+            id: number;
+            /** Province Code */
+            province_code: number;
+            /** Province Name */
+            province_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Basin Name */
+            basin_name: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "passed" | "failed";
+            /** Population */
+            population: number;
+            /** Drawn */
+            drawn: number;
+            /** Judged */
+            judged: number;
+            /** Wrong */
+            wrong: number;
+            /** Rate */
+            rate: number;
+            /** Tolerance */
+            tolerance: number;
+            /**
+             * Due On
+             * Format: date
+             */
+            due_on: string;
+            /** Overdue */
+            overdue: boolean;
+            /** Version */
+            version: number;
+            /** Drawn By */
+            drawn_by: string;
+            /**
+             * Drawn At
+             * Format: date-time
+             */
+            drawn_at: string;
+            /** Closed By */
+            closed_by: string | null;
+            /** Closed At */
+            closed_at: string | null;
+            /** May Judge */
+            may_judge: boolean;
+            /** Algorithm */
+            algorithm: string;
+            /** Seed */
+            seed: string;
+            /** Fingerprint */
+            fingerprint: string;
+            /** Strata */
+            strata: components["schemas"]["Stratum"][];
+            /** Batches */
+            batches: number[];
+            /** Decisions */
+            decisions: components["schemas"]["app__review__schemas__DecisionOut"][];
+        };
+        /** SampleRow */
+        SampleRow: {
+            /** Id */
+            id: number;
+            /** Province Code */
+            province_code: number;
+            /** Province Name */
+            province_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Basin Name */
+            basin_name: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "passed" | "failed";
+            /** Population */
+            population: number;
+            /** Drawn */
+            drawn: number;
+            /** Judged */
+            judged: number;
+            /** Wrong */
+            wrong: number;
+            /** Rate */
+            rate: number;
+            /** Tolerance */
+            tolerance: number;
+            /**
+             * Due On
+             * Format: date
+             */
+            due_on: string;
+            /** Overdue */
+            overdue: boolean;
+            /** Version */
+            version: number;
+            /** Drawn By */
+            drawn_by: string;
+            /**
+             * Drawn At
+             * Format: date-time
+             */
+            drawn_at: string;
+            /** Closed By */
+            closed_by: string | null;
+            /** Closed At */
+            closed_at: string | null;
+            /** May Judge */
+            may_judge: boolean;
+        };
+        /** SceneOut */
+        SceneOut: {
+            /** Id */
+            id: number;
+            /** Item Id */
+            item_id: string;
+            /** Title */
+            title: string;
+            /** Sensor */
+            sensor: string;
+            /** Acquired At */
+            acquired_at: string | null;
+            /** Resolution M */
+            resolution_m: number | null;
+            /** Generated */
+            generated: boolean;
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ];
+        };
+        /**
+         * Section
+         * @description One of facts, a table or entries; where it has none of them, `empty` says so.
+         */
+        Section: {
+            /** Id */
+            id: string;
+            /** Title */
+            title: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Empty
+             * @default
+             */
+            empty: string;
+            /**
+             * Facts
+             * @default []
+             */
+            facts: components["schemas"]["Fact"][];
+            table?: components["schemas"]["Table"] | null;
+            /**
+             * Entries
+             * @default []
+             */
+            entries: components["schemas"]["Entry"][];
+        };
+        /**
+         * Step
+         * @description A step of a batch. `version`: of the batch as it was read; if someone decided meanwhile, the answer is 409.
+         */
+        Step: {
+            /** Version */
+            version: number;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /** Stratum */
+        Stratum: {
+            /** Stratum */
+            stratum: string;
+            /** Population */
+            population: number;
+            /** Drawn */
+            drawn: number;
+        };
+        /** SumOut */
+        SumOut: {
+            /** N */
+            n: number;
+            /** Volume M3 */
+            volume_m3: number;
+        };
+        /** Table */
+        Table: {
+            /** Columns */
+            columns: string[];
+            /** Rows */
+            rows: components["schemas"]["Cell"][][];
+        };
+        /** TableOut */
+        TableOut: {
+            title: components["schemas"]["Text"];
+            counted: components["schemas"]["Text"];
+            /** Region Code */
+            region_code: number | null;
+            /** Region Name */
+            region_name: string | null;
+            basin: components["schemas"]["Text"] | null;
+            /** Filter */
+            filter: string | null;
+            /** On */
+            on: string | null;
+            /**
+             * As Of
+             * Format: date-time
+             */
+            as_of: string;
+            /** Generated */
+            generated: boolean;
+            by: components["schemas"]["DimensionOut"];
+            across: components["schemas"]["DimensionOut"] | null;
+            /** Columns */
+            columns: components["schemas"]["ColumnOut"][];
+            /** Rows */
+            rows: components["schemas"]["LineOut"][];
+            total: components["schemas"]["LineOut"];
+            /** From Map */
+            from_map: boolean;
+        };
+        /**
+         * Target
+         * @description A permit's intake to which an entry is brought.
+         */
+        "Target-Input": {
+            /** Permit Id */
+            permit_id: number;
+            /** Permit Point Id */
+            permit_point_id?: number | null;
+        };
+        /**
+         * Target
+         * @description Another thing of the map that a cell names.
+         */
+        "Target-Output": {
+            /** Layer */
+            layer: string;
+            /** Id */
+            id: number;
+        };
+        /**
+         * Text
+         * @description A text in both languages of the product.
+         */
+        Text: {
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+        };
+        /** ValidationError */
+        ValidationError: {
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+            /** Input */
+            input?: unknown;
+            /** Context */
+            ctx?: Record<string, never>;
+        };
+        /** Version */
+        Version: {
+            /** Version */
+            version: number;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Recorded Until */
+            recorded_until: string | null;
+        };
+        /**
+         * Waiting
+         * @description Items that wait for a spot check: one line a province and basin agency.
+         */
+        Waiting: {
+            /** Province Code */
+            province_code: number;
+            /** Province Name */
+            province_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Basin Name */
+            basin_name: string | null;
+            /** Batches */
+            batches: number;
+            /** Items */
+            items: number;
+            /** To Draw */
+            to_draw: number;
+            /** May Draw */
+            may_draw: boolean;
+        };
+        /**
+         * Warned
+         * @description What a person should know of a permit or an event.
+         */
+        Warned: {
+            /** Code */
+            code: string;
+            /** Field */
+            field: string;
+            /** Message */
+            message: string;
+            /** Clause */
+            clause: string;
+            /** Expected */
+            expected: string;
+        };
+        /** Withdrawal */
+        Withdrawal: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Difference
+         * @description What a version changed; None where there was nothing, or is nothing now.
+         */
+        app__dossiers__sections__Difference: {
+            /** Title */
+            title: string;
+            /** Before */
+            before: string | null;
+            /** After */
+            after: string | null;
+        };
+        /**
+         * Point
+         * @description A position that belongs to it, and whose it is.
+         */
+        app__dossiers__sections__Point: {
+            /** Lon */
+            lon: number;
+            /** Lat */
+            lat: number;
+            /** Label */
+            label: string;
+        };
+        /**
+         * LinkOut
+         * @description An intake under a permit, over time.
+         */
+        app__exchange__schemas__LinkOut: {
+            /** Permit No */
+            permit_no: string;
+            /** Code Scheme */
+            code_scheme: string;
+            /** Code */
+            code: string;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+            /** Origin */
+            origin: string;
+        };
+        /** BatchOut */
+        app__linkage__schemas__BatchOut: {
+            /** Id */
+            id: number;
+            /** Action */
+            action: string;
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            };
+            /** Wanted */
+            wanted: number;
+            /** Decided */
+            decided: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "done" | "undone";
+            /** Note */
+            note: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+        };
+        /** DecisionOut */
+        app__linkage__schemas__DecisionOut: {
+            /** Id */
+            id: number;
+            /** Action */
+            action: string;
+            /** Note */
+            note: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+            /** Undone */
+            undone: boolean;
+            /** Batch Id */
+            batch_id: number | null;
+            /** Permit Nos */
+            permit_nos: string[];
+        };
+        /**
+         * Filter
+         * @description Which lines; what is not given does not narrow.
+         */
+        app__linkage__schemas__Filter: {
+            /** Outcome */
+            outcome?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt" | "pending") | null;
+            /** State */
+            state?: ("open" | "rule" | "person") | null;
+            /** Region */
+            region?: number | null;
+            /** Source */
+            source?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown") | null;
+            /** Conflict */
+            conflict?: string | null;
+            /** Subject */
+            subject?: ("intake" | "permit") | null;
+            /** Min Probability */
+            min_probability?: number | null;
+            /** Max Probability */
+            max_probability?: number | null;
+            /** Q */
+            q?: string | null;
+        };
+        /**
+         * LinkOut
+         * @description A link in force.
+         */
+        app__linkage__schemas__LinkOut: {
+            /** Permit Id */
+            permit_id: number;
+            /** Permit Point Id */
+            permit_point_id: number | null;
+            /** Permit No */
+            permit_no: string;
+            /** Status */
+            status: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Origin */
+            origin: string;
+        };
+        /** NewDecision */
+        app__linkage__schemas__NewDecision: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "accept" | "reject" | "reassign" | "split" | "unlicensed" | "exempt" | "register" | "missing" | "postpone";
+            /** Version */
+            version: number;
+            /** Pairs */
+            pairs?: number[];
+            /** Targets */
+            targets?: components["schemas"]["Target-Input"][];
+            /** Ground */
+            ground?: ("collective_pond" | "household" | "dewatering" | "public_safety" | "drought" | "filing_only" | "public_supply") | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            intake?: components["schemas"]["NewIntake"] | null;
+        };
+        /** NewRun */
+        app__linkage__schemas__NewRun: {
+            /**
+             * Region
+             * @default
+             */
+            region: string;
+            /** Confirm At */
+            confirm_at?: number | null;
+            /** Doubt At */
+            doubt_at?: number | null;
+        };
+        /**
+         * Reason
+         * @description Why a pair is thought to be one, or not.
+         */
+        app__linkage__schemas__Reason: {
+            /** Code */
+            code: string;
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+            /**
+             * Against
+             * @default false
+             */
+            against: boolean;
+        };
         /** RunOut */
-        RunOut: {
+        app__linkage__schemas__RunOut: {
+            /** Id */
+            id: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Progress */
+            progress: number;
+            /** Step */
+            step: string;
+            /** Region */
+            region: string;
+            /** Confirm At */
+            confirm_at: number;
+            /** Doubt At */
+            doubt_at: number;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Problem */
+            problem: string | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+        };
+        /**
+         * Difference
+         * @description A field that a version changed.
+         */
+        app__registry__permits__schemas__Difference: {
+            /** Field */
+            field: string;
+            /** Old */
+            old: unknown;
+            /** New */
+            new: unknown;
+        };
+        /**
+         * Point
+         * @description An intake as the permit prints it 证照取水口.
+         */
+        app__registry__schemas__Point: {
+            /** Id */
+            id: number;
+            /** Seq */
+            seq: number;
+            /** Code */
+            code: string | null;
+            /** Name */
+            name: string;
+            /** Place */
+            place: string;
+            /** Lon */
+            lon: number | null;
+            /** Lat */
+            lat: number | null;
+            /** Position Error M */
+            position_error_m: number | null;
+            /** Source Type */
+            source_type: string;
+            /** Water Body */
+            water_body: string;
+            /** Purpose */
+            purpose: string;
+            /** Annual M3 */
+            annual_m3: number | null;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /**
+             * Valid From
+             * Format: date
+             */
+            valid_from: string;
+            /** Valid To */
+            valid_to: string | null;
+        };
+        /** BatchOut */
+        app__review__schemas__BatchOut: {
+            /** Id */
+            id: number;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Basin Name */
+            basin_name: string | null;
+            /**
+             * First Stage
+             * @enum {string}
+             */
+            first_stage: "county" | "prefecture" | "province" | "basin";
+            /** First Code */
+            first_code: number;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "county" | "prefecture" | "province" | "basin";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "reviewing" | "returned" | "published" | "withdrawn";
+            /** Way */
+            way: ("county" | "prefecture" | "province" | "basin")[];
+            /** Reviewer Code */
+            reviewer_code: number;
+            /** Reviewer Name */
+            reviewer_name: string;
+            /** Items */
+            items: number;
+            /** Version */
+            version: number;
+            /** Note */
+            note: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Submitted At */
+            submitted_at: string | null;
+            /** Entered On */
+            entered_on: string | null;
+            /** Due On */
+            due_on: string | null;
+            /** Overdue */
+            overdue: boolean;
+            /** Closed At */
+            closed_at: string | null;
+            /** Sample Id */
+            sample_id: number | null;
+            /** Actions */
+            actions: ("remove" | "submit" | "withdraw" | "approve" | "return" | "return_item" | "draw" | "judge")[];
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            };
+            /** By State */
+            by_state: {
+                [key: string]: number;
+            };
+            /** By Outcome */
+            by_outcome: {
+                [key: string]: number;
+            };
+            /** By Source */
+            by_source: {
+                [key: string]: number;
+            };
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /** Decisions */
+            decisions: components["schemas"]["app__review__schemas__DecisionOut"][];
+        };
+        /**
+         * DecisionOut
+         * @description Who did what, when, why; never changed.
+         */
+        app__review__schemas__DecisionOut: {
+            /** Id */
+            id: number;
+            /** Item Id */
+            item_id: number | null;
+            /** Sample Id */
+            sample_id: number | null;
+            /** Stage */
+            stage: string | null;
+            /** Action */
+            action: string;
+            /** Note */
+            note: string;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Actor Name */
+            actor_name: string;
+            /** Authority */
+            authority: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+        };
+        /**
+         * Filter
+         * @description Which decided outcomes; what is not given does not narrow.
+         */
+        app__review__schemas__Filter: {
+            /** Outcomes */
+            outcomes?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt")[];
+            /** Sources */
+            sources?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown")[];
+            /** Decided By */
+            decided_by?: ("rule" | "person") | null;
+        };
+        /** DecisionOut */
+        app__screening__schemas__DecisionOut: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "confirm" | "reject" | "reopen";
+            /** Note */
+            note: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+        };
+        /** NewDecision */
+        app__screening__schemas__NewDecision: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "confirm" | "reject" | "reopen";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Version */
+            version: number;
+        };
+        /** NewRun */
+        app__screening__schemas__NewRun: {
+            /** Scene Ids */
+            scene_ids: number[];
+            /** Aoi */
+            aoi?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** Reason */
+        app__screening__schemas__Reason: {
+            /** Code */
+            code: string;
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+        };
+        /** RunOut */
+        app__screening__schemas__RunOut: {
             /** Id */
             id: number;
             /** Scene Ids */
@@ -1428,55 +4604,6 @@ export interface components {
             candidates: number;
             /** Has Report */
             has_report: boolean;
-        };
-        /** SceneOut */
-        SceneOut: {
-            /** Id */
-            id: number;
-            /** Item Id */
-            item_id: string;
-            /** Title */
-            title: string;
-            /** Sensor */
-            sensor: string;
-            /** Acquired At */
-            acquired_at: string | null;
-            /** Resolution M */
-            resolution_m: number | null;
-            /** Generated */
-            generated: boolean;
-            /** Bbox */
-            bbox: [
-                number,
-                number,
-                number,
-                number
-            ];
-        };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
-        /** Version */
-        Version: {
-            /** Version */
-            version: number;
-            /**
-             * Recorded At
-             * Format: date-time
-             */
-            recorded_at: string;
-            /** Recorded Until */
-            recorded_until: string | null;
         };
     };
     responses: never;
@@ -1791,7 +4918,12 @@ export interface operations {
     };
     intake_api_intakes__intake_id__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As it held on this day (a day of China, or a moment in it) */
+                datetime?: string | null;
+                /** @description As it was known at this moment, or at the end of this day */
+                known?: string | null;
+            };
             header?: never;
             path: {
                 intake_id: number;
@@ -1822,7 +4954,12 @@ export interface operations {
     };
     permit_api_permits__permit_id__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description As it held on this day (a day of China, or a moment in it) */
+                datetime?: string | null;
+                /** @description As it was known at this moment, or at the end of this day */
+                known?: string | null;
+            };
             header?: never;
             path: {
                 permit_id: number;
@@ -1838,6 +4975,231 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PermitOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    permits_by_number_api_permits_get: {
+        parameters: {
+            query: {
+                number: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Found"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    issue_permit_api_permits_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPermit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermitOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    enter_event_api_permits__permit_id__events_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                permit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEvent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermitOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    permit_versions_api_permits__permit_id__versions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                permit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    intake_versions_api_intakes__intake_id__versions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_permit_number_api_numbers_permit_get: {
+        parameters: {
+            query: {
+                text: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Read"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_licence_identifier_api_numbers_licence_get: {
+        parameters: {
+            query: {
+                text: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Read"];
                 };
             };
             /** @description Validation Error */
@@ -2185,6 +5547,500 @@ export interface operations {
             };
         };
     };
+    outcomes_api_linkage_outcomes_get: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                limit?: number;
+                outcome?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt" | "pending") | null;
+                state?: ("open" | "rule" | "person") | null;
+                region?: number | null;
+                source?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown") | null;
+                conflict?: string | null;
+                subject?: ("intake" | "permit") | null;
+                min_probability?: number | null;
+                max_probability?: number | null;
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomePage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    outcome_api_linkage_outcomes__outcome_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                outcome_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    of_intake_api_linkage_intakes__intake_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                intake_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    decide_api_linkage_outcomes__outcome_id__decisions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                outcome_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["app__linkage__schemas__NewDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomeOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    undo_api_linkage_decisions__decision_id__undo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decision_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    permit_points_api_linkage_permit_points_get: {
+        parameters: {
+            query?: {
+                lon?: number | null;
+                lat?: number | null;
+                metres?: number;
+                q?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermitPlace"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    progress_api_linkage_progress_get: {
+        parameters: {
+            query?: {
+                region?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgressOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_api_linkage_batches_preview_get: {
+        parameters: {
+            query: {
+                action: "accept" | "reject" | "unlicensed" | "exempt" | "postpone";
+                outcome?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt" | "pending") | null;
+                state?: ("open" | "rule" | "person") | null;
+                region?: number | null;
+                source?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown") | null;
+                conflict?: string | null;
+                subject?: ("intake" | "permit") | null;
+                min_probability?: number | null;
+                max_probability?: number | null;
+                q?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    batches_api_linkage_batches_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__linkage__schemas__BatchOut"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    decide_many_api_linkage_batches_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__linkage__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    undo_batch_api_linkage_batches__batch_id__undo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__linkage__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    all_runs_api_linkage_runs_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    start_api_linkage_runs_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["app__linkage__schemas__NewRun"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_api_linkage_runs__run_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    cancel_api_linkage_runs__run_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     candidates_api_candidates_get: {
         parameters: {
             query?: {
@@ -2265,7 +6121,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewDecision"];
+                "application/json": components["schemas"]["app__screening__schemas__NewDecision"];
             };
         };
         responses: {
@@ -2336,7 +6192,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunOut"][];
+                    "application/json": components["schemas"]["app__screening__schemas__RunOut"][];
                 };
             };
             /** @description Validation Error */
@@ -2359,7 +6215,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewRun"];
+                "application/json": components["schemas"]["app__screening__schemas__NewRun"];
             };
         };
         responses: {
@@ -2369,7 +6225,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunOut"];
+                    "application/json": components["schemas"]["app__screening__schemas__RunOut"];
                 };
             };
             /** @description Validation Error */
@@ -2400,7 +6256,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunOut"];
+                    "application/json": components["schemas"]["app__screening__schemas__RunOut"];
                 };
             };
             /** @description Validation Error */
@@ -2431,7 +6287,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunOut"];
+                    "application/json": components["schemas"]["app__screening__schemas__RunOut"];
                 };
             };
             /** @description Validation Error */
@@ -2462,6 +6318,717 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    ready_for_review_api_review_ready_get: {
+        parameters: {
+            query: {
+                county: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    batches_api_review_batches_get: {
+        parameters: {
+            query?: {
+                state?: ("draft" | "reviewing" | "returned" | "published" | "withdrawn") | null;
+                stage?: ("basin" | "province" | "prefecture" | "county") | null;
+                region?: number | null;
+                sample?: number | null;
+                overdue?: boolean | null;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    compose_api_review_batches_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatches"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Composed"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    batch_api_review_batches__batch_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    items_api_review_items_get: {
+        parameters: {
+            query?: {
+                batch?: number | null;
+                sample?: number | null;
+                state?: ("draft" | "in_review" | "returned" | "stale" | "published" | "withdrawn") | null;
+                outcome?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt") | null;
+                intake?: number | null;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItemPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    submit_api_review_batches__batch_id__submit_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Step"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    withdraw_api_review_batches__batch_id__withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Step"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    approve_api_review_batches__batch_id__approve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Step"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    send_back_api_review_batches__batch_id__return_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Return"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    send_items_back_api_review_batches__batch_id__items_return_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ItemsReturn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    remove_api_review_batches__batch_id__items_remove_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                batch_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ItemsRemove"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sample_list_api_review_samples_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    draw_api_review_samples_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSample"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    sample_api_review_samples__sample_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sample_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    population_api_review_samples__sample_id__population_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sample_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Population"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    judge_api_review_samples__sample_id__items__item_id__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sample_id: number;
+                item_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Judgement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    close_api_review_samples__sample_id__close_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sample_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Closing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    dimensions_api_statistics_dimensions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DimensionOut"][];
+                };
+            };
+        };
+    };
+    intakes_api_statistics_intakes_get: {
+        parameters: {
+            query?: {
+                by?: string;
+                across?: string | null;
+                region?: number | null;
+                basin?: number | null;
+                filter?: string | null;
+                "filter-lang"?: string;
+                datetime?: string | null;
+                f?: "json" | "xlsx" | "csv";
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON, or a file if `f` asks for one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableOut"];
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    issuers_api_statistics_issuers_get: {
+        parameters: {
+            query?: {
+                region?: number | null;
+                basin?: number | null;
+                datetime?: string | null;
+                f?: "json" | "xlsx" | "csv";
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON, or a file if `f` asks for one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuersOut"];
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    progress_api_statistics_progress_get: {
+        parameters: {
+            query?: {
+                by?: "region" | "basin";
+                region?: number | null;
+                basin?: number | null;
+                f?: "json" | "xlsx" | "csv";
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON, or a file if `f` asks for one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BriefingOut"];
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
+                    "text/csv": unknown;
+                };
             };
             /** @description Validation Error */
             422: {
@@ -2521,6 +7088,476 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    push_intakes_api_exchange_intakes_post: {
+        parameters: {
+            query?: {
+                datum?: "CGCS2000" | "WGS84" | "GCJ-02" | "BD-09";
+            };
+            header?: {
+                /** @description A name of your own for this batch. Sent again with the same key within 48 hours it is not done again: the same answer leaves, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "code": "321084-QSK-0001",
+                 *         "name": "三垛镇第一提水站",
+                 *         "holder_name": "高邮市三垛镇水务站",
+                 *         "county_code": 321084,
+                 *         "lon": 119.6142,
+                 *         "lat": 32.8371,
+                 *         "place": "三垛镇北澄子河南岸",
+                 *         "source_type": "surface_water",
+                 *         "water_body": "北澄子河",
+                 *         "purpose": "irrigation",
+                 *         "works_type": "pump",
+                 *         "annual_volume_m3": 412000,
+                 *         "permit_nos": [
+                 *           "D321084S2023-0017"
+                 *         ]
+                 *       }
+                 *     ]
+                 */
+                "application/json": Record<string, never>[];
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushAnswer"];
+                };
+            };
+            /** @description the batch cannot be read whole; nothing was written */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the Idempotency-Key came with other content before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the batch is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description another batch or import is being written; send it again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    push_permits_api_exchange_permits_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of your own for this batch. Sent again with the same key within 48 hours it is not done again: the same answer leaves, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "permit_no": "D321084S2023-0017",
+                 *         "event": "renew",
+                 *         "status": "valid",
+                 *         "holder_name": "高邮市三垛镇水务站",
+                 *         "county_code": 321084,
+                 *         "issuing_authority": "高邮市水利局",
+                 *         "issuing_level": "county",
+                 *         "source_type": "surface_water",
+                 *         "purpose": "irrigation",
+                 *         "annual_volume_m3": 412000,
+                 *         "valid_from": "2023-06-01",
+                 *         "valid_to": "2028-05-31",
+                 *         "limits": [
+                 *           {
+                 *             "period": "05-01/09-30",
+                 *             "annual_m3": 330000,
+                 *             "daily_m3": 4000
+                 *           },
+                 *           {
+                 *             "period": "10-01/04-30",
+                 *             "annual_m3": 82000
+                 *           }
+                 *         ],
+                 *         "intake_codes": [
+                 *           "321084-QSK-0001"
+                 *         ]
+                 *       }
+                 *     ]
+                 */
+                "application/json": Record<string, never>[];
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushAnswer"];
+                };
+            };
+            /** @description the batch cannot be read whole; nothing was written */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the Idempotency-Key came with other content before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the batch is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description another batch or import is being written; send it again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    changes_api_exchange_changes_get: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before; without it everything is read first */
+                cursor?: string | null;
+                /** @description without a cursor: `all` reads everything first, `now` only what changes from here on */
+                start?: "all" | "now";
+                limit?: number;
+                /** @description seconds to wait where there is nothing to read yet */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExchangePage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_documents_api__layer___entity_id__documents_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                layer: "intakes" | "permits";
+                entity_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentOut"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    add_api__layer___entity_id__documents_post: {
+        parameters: {
+            query?: {
+                filename?: string;
+                title?: string;
+            };
+            header?: never;
+            path: {
+                layer: "intakes" | "permits";
+                entity_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/jpeg": string;
+                "image/png": string;
+                "image/webp": string;
+                "image/tiff": string;
+                "application/pdf": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    show_api_documents__document_id__file_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    thumbnail_api_documents__document_id__thumbnail_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    withdraw_api_documents__document_id__withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                document_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Withdrawal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    on_paper_api_dossiers__layer___entity_id__pdf_get: {
+        parameters: {
+            query?: {
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path: {
+                layer: "intakes" | "permits";
+                entity_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    dossier_api_dossiers__layer___entity_id__get: {
+        parameters: {
+            query?: {
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path: {
+                layer: "intakes" | "permits";
+                entity_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dossier"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
             };
         };
     };

@@ -1,0 +1,60 @@
+"""到期: terms that ran out are entered as events, some hundreds a transaction; killed at any instant, the next run goes on."""
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.actor import system
+from app.db.engine import transaction
+from app.deps import Services
+from app.imports.staging import driver_of
+from app.logging import get
+from app.registry.permits import service
+
+ACTOR = system("expire-permits")
+BATCH = 500
+
+log = get(__name__)
+# A permit that an officer has open is left to the next run. The event is dated by the term, not by the day of the run.
+EXPIRE = """
+with due as materialized (
+  select id from shuitu.permits where status = 'valid' and valid_to < (now() at time zone 'Asia/Shanghai')::date
+  order by valid_to, id limit :n for update skip locked
+), ended as (
+  update shuitu.permits p set status = 'expired', event = 'expire', effective_on = p.valid_to + 1, version = p.version + 1
+  from due where due.id = p.id returning p.id, p.version, p.valid_to, p.permit_no, p.county_code, p.basin_id
+), limits as (
+  insert into shuitu.permit_limits (permit_id, version, seq, period, source_type, well_field, purpose, annual_m3, daily_m3, flow_m3s,
+      condition, county_code, basin_id)
+  select l.permit_id, e.version, l.seq, l.period, l.source_type, l.well_field, l.purpose, l.annual_m3, l.daily_m3, l.flow_m3s,
+      l.condition, l.county_code, l.basin_id
+  from ended e join shuitu.permit_limits l on l.permit_id = e.id and l.version = e.version - 1
+), events as (
+  insert into shuitu.permit_events (permit_id, version, event, effective_on, actor_name, county_code, basin_id)
+  select id, version, 'expire', valid_to + 1, :actor, county_code, basin_id from ended
+), told as (
+  insert into shuitu.changes (actor_name, layer, action, entity_id, county_code, basin_id, facts)
+  select :actor, 'permits', 'update', id, county_code, basin_id,
+         jsonb_build_object('event', 'expire', 'version', version, 'permit_no', permit_no) from ended
+)
+select id from ended order by id"""
+
+
+def expire(services: Services) -> int:
+    """Enter every term that ran out; returns how many. A second run finds none."""
+    total = 0
+    while True:
+        with transaction(services.engine, ACTOR) as session:
+            ids = _batch(session)
+            if ids:
+                service.settle(session, ACTOR.username, "expire", ids)
+                services.publish_features(driver_of(session), "permits", ids)
+        total += len(ids)
+        if len(ids) < BATCH:
+            break
+    if total:
+        log.info("terms of permits ran out", permits=total)
+    return total
+
+
+def _batch(session: Session) -> list[int]:
+    return list(session.execute(text(EXPIRE), {"n": BATCH, "actor": ACTOR.username}).scalars())
