@@ -69,6 +69,12 @@ def tasks(services: Services) -> procrastinate.Blueprint:
     def expire_results(timestamp: int) -> None:
         processes.expire(services)
 
+    # A term ends with its day, by China's clock; what a stopped worker missed, the next hour finds.
+    @blueprint.periodic(cron="5 * * * *")
+    @blueprint.task(name="expire_permits", queue=jobs.QUEUE, queueing_lock="expire_permits")
+    def expire_permits(timestamp: int) -> None:
+        expiry.expire(services)
+
     return blueprint
 
 
