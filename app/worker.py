@@ -13,6 +13,7 @@ from app.errors import ShuituError
 from app.imports import service as imports
 from app.maps.upkeep import Upkeep
 from app.ogc.processes import jobs as processes
+from app.registry.permits import expiry
 from app.screening import service as screening
 from app.settings import Settings
 
