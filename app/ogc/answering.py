@@ -34,7 +34,7 @@ from app.ogc.viewer import viewer_of
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC, Viewer
-from tiles.packing import packed
+from tiles.packing import packed, unpacked
 from tiles.server import etag_matches
 
 CORS = {
@@ -95,6 +95,10 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     state: str = ""
     """Tag of the resource's state, whatever its representation: what If-Match is held against."""
+    tag: str = ""
+    """Names the body, where that is known already."""
+    zipped: bytes = b""
+    """The body compressed, where it is; then there need be no plain one."""
     stream: AsyncIterator[bytes] | None = None
     """The body in parts, where it is too big to be held; then it has neither length nor tag."""
 
@@ -221,27 +225,31 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
         if request.method == "HEAD":
             return Response(b"", status, headers)
         return StreamingResponse(answer.stream, status, headers)
-    tag = hashlib.blake2b(answer.body, digest_size=12).hexdigest()
+    tag = answer.tag or hashlib.blake2b(answer.body, digest_size=12).hexdigest()
     tag = f"{answer.state}.{tag}" if answer.state else tag
-    zipped = (
-        len(answer.body) >= ZIP_FROM_BYTES
-        and media not in ZIPPED_ALREADY
-        and "gzip" in request.headers.get("accept-encoding", "")
-    )
+    big = bool(answer.zipped) or len(answer.body) >= ZIP_FROM_BYTES
+    zipped = big and media not in ZIPPED_ALREADY and takes_gzip(request)
     headers["ETag"] = f'"{tag}-gzip"' if zipped else f'"{tag}"'
-    given = request.headers.get("if-none-match")
-    if (
-        status == 200
-        and request.method in READ
-        and (etag_matches(given, tag) or etag_matches(given, f"{tag}-gzip"))
-    ):
+    if status == 200 and request.method in READ and has_already(request, tag):
         del headers["Content-Type"]
         return Response(status_code=304, headers=headers)
-    body = packed(answer.body) if zipped else answer.body
     if zipped:
+        body = answer.zipped or packed(answer.body)
         headers["Content-Encoding"] = "gzip"
+    else:
+        body = answer.body or (unpacked(answer.zipped) if answer.zipped else b"")
     headers["Content-Length"] = str(len(body))
     return Response(b"" if request.method == "HEAD" else body, status, headers)
+
+
+def takes_gzip(request: Request) -> bool:
+    return "gzip" in request.headers.get("accept-encoding", "")
+
+
+def has_already(request: Request, tag: str) -> bool:
+    """Does the client hold what this tag names, compressed or not?"""
+    given = request.headers.get("if-none-match")
+    return etag_matches(given, tag) or etag_matches(given, f"{tag}-gzip")
 
 
 async def _options(request: Request, known: list[str], allowed: Allowed | None) -> Response:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from app.errors import NotFound
 from app.ogc.asking import ItemsQuery
 from app.ogc.links import Addresses, Link, as_json
@@ -237,11 +235,10 @@ def crs_header(crs: Crs) -> dict[str, str]:
     return {"Content-Crs": f"<{crs.uri}>"}
 
 
-def json_fg_root(layer: Layer, crs: Crs) -> str:
-    """Members that only the outermost object of JSON-FG has, as JSON text with a comma behind."""
-    members = {
+def json_fg_root(layer: Layer, crs: Crs) -> dict[str, Any]:
+    """Members that only the outermost object of JSON-FG has."""
+    return {
         "conformsTo": [f"{JSON_FG}/core", f"{JSON_FG}/types-schemas"],
         "featureType": layer.id,
         "coordRefSys": crs.uri,
     }
-    return orjson.dumps(members).decode()[1:-1] + ","

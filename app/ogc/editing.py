@@ -32,6 +32,7 @@ from app.ogc import items, query
 from app.ogc.answering import CORS, READ, Asked, problem, sent
 from app.ogc.asking import ItemsQuery
 from app.ogc.bodies import json_object
+from app.ogc.forms import form_of
 from app.ogc.negotiate import GEOJSON, JSON
 from app.ogc.parameters import READERS, only
 from app.registry import service
@@ -208,9 +209,10 @@ def _tags(header: str) -> set[str]:
 
 
 def _state(session: Session, asked: Asked, layer: Layer, identifier: int) -> str | None:
-    statement = query.one(layer, asked.viewer.audience, ItemsQuery(), identifier)
+    audience = asked.viewer.audience
+    statement = query.one(layer, audience, identifier, form_of(layer, audience, ItemsQuery(), "json"))
     row = driver_of(session).execute(statement.sql.encode(), statement.values).fetchone()
-    return str(row[2]) if row else None
+    return str(row[1]) if row else None
 
 
 def _publishing(asked: Asked) -> service.Publish:

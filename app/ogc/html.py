@@ -112,7 +112,7 @@ def functions(at: Addresses, made: Mapping[str, Any], links: list[Link]) -> byte
 
 
 def items(at: Addresses, layer: Layer, audience: Audience, page: Page, links: list[Link]) -> bytes:
-    features = orjson.loads(f"[{page.text}]")
+    features = orjson.loads(orjson.dumps(page.features))
     shown = layer.fields_for(audience)
     rows = [
         (
@@ -135,7 +135,7 @@ def items(at: Addresses, layer: Layer, audience: Audience, page: Page, links: li
     )
 
 
-def item(at: Addresses, layer: Layer, audience: Audience, feature: str, links: list[Link]) -> bytes:
+def item(at: Addresses, layer: Layer, audience: Audience, feature: bytes, links: list[Link]) -> bytes:
     made = orjson.loads(feature)
     label = layer.symbology.label or "name"
     return rendered(

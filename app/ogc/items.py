@@ -1,5 +1,6 @@
 """Features as they are sent: a page in any form, a whole collection as a stream, one feature."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
@@ -9,9 +10,11 @@ from app.errors import NotFound
 from app.ogc import documents, html
 from app.ogc.answering import Answer, Asked, downloads_of
 from app.ogc.asking import MAX_DOWNLOAD, MAX_LIMIT, ItemsQuery, items_query, needs_systems, shown_query
-from app.ogc.links import as_json
+from app.ogc.kept import key_of, pages_of
+from app.ogc.links import Link, as_json
 from app.ogc.negotiate import HTML, JSONFG, TABLES
 from app.ogc.parameters import WHOLE
+from app.ogc.store import Page
 from layers.crs import CRS84, Crs, covering, known
 from layers.model import Layer
 
@@ -39,19 +42,40 @@ async def page(asked: Asked) -> Answer:
         return await _table(asked, layer, query)
     if asked.html:
         query = replace(query, crs=CRS84, geometry=True, fields=None)
+    pages, key = pages_of(asked.services), key_of(asked, int(time.time() // 86_400))
+    if (kept := await pages.unchanged(asked, key)) is not None:
+        return kept
+    answer, snapshot = await _made(asked, layer, query)
+    return pages.keep(asked, key, layer, query, answer, snapshot)
+
+
+async def _made(asked: Asked, layer: Layer, query: ItemsQuery) -> tuple[Answer, str]:
+    """A page, and a snapshot from before it was read."""
     found = await asked.store.page(layer, asked.viewer, query, "jsonfg" if asked.media == JSONFG else "json")
     links = documents.items_links(
         asked.at, asked.media, layer, query, asked.request.query_params, found.after
     )
     headers = documents.crs_header(query.crs)
     if asked.html:
-        return Answer(html.items(asked.at, layer, asked.viewer.audience, found, links), links, headers)
+        body = html.items(asked.at, layer, asked.viewer.audience, found, links)
+    else:
+        body = _collection(asked, layer, query, found, links)
+    return Answer(body, links, headers), found.snapshot
+
+
+def _collection(asked: Asked, layer: Layer, query: ItemsQuery, found: Page, links: list[Link]) -> bytes:
+    root = documents.json_fg_root(layer, query.crs) if asked.media == JSONFG else {}
     numbers = {} if found.matched is None else {"numberMatched": found.matched}
-    tail = orjson.dumps({"links": as_json(links), **numbers, "numberReturned": found.returned})
-    # The features are JSON text already: they are joined, never parsed.
-    root = documents.json_fg_root(layer, query.crs) if asked.media == JSONFG else ""
-    body = f'{{"type":"FeatureCollection",{root}"features":[' + found.text + "],"
-    return Answer(body.encode() + tail[1:], links, headers)
+    return orjson.dumps(
+        {
+            "type": "FeatureCollection",
+            **root,
+            "features": found.features,
+            "links": as_json(links),
+            **numbers,
+            "numberReturned": found.returned,
+        }
+    )
 
 
 async def _table(asked: Asked, layer: Layer, query: ItemsQuery) -> Answer:
@@ -94,8 +118,9 @@ async def representation(asked: Asked, layer: Layer, query: ItemsQuery, name: st
     headers = documents.crs_header(query.crs)
     if asked.media == HTML:
         return Answer(html.item(asked.at, layer, asked.viewer.audience, text, links), links, headers, state)
-    root = documents.json_fg_root(layer, query.crs) if asked.media == JSONFG else ""
-    body = b"{" + root.encode() + text[1:-1].encode() + b',"links":' + orjson.dumps(as_json(links)) + b"}"
+    root = documents.json_fg_root(layer, query.crs) if asked.media == JSONFG else {}
+    tail = orjson.dumps({**root, "links": as_json(links)})
+    body = text[:-1] + b"," + tail[1:]
     return Answer(body, links, headers, state)
 
 

@@ -9,15 +9,13 @@ from typing import Any
 
 from app.ogc.asking import Filter, ItemsQuery, PlaneBox
 from app.ogc.cover import key_ranges
-from app.ogc.forms import feature, geometry_in
+from app.ogc.forms import Form, geometry_in
 from app.ogc.parameters import Box, Period
 from app.ogc.sorting import Position, SortKey
 from layers.crs import STORAGE_SRID
 from layers.derive.columns import columns, quote, relation
 from layers.model import Audience, Layer
 
-SEPARATOR = ",\n"
-"""Between features: JSON text made by PostgreSQL holds no line break, so they can be told apart again."""
 COUNT_LIMIT = 5_000
 """Up to so many rows are counted for numberMatched."""
 
@@ -30,51 +28,32 @@ class Statement:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def page(
-    layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, *, form: str = "json"
-) -> Statement:
-    """Rows (id, feature as JSON text, its sort values as a JSON array or null); one more than the limit, if there is one.
+def page(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, form: Form) -> Statement:
+    """Rows of the form, with the sort values as a JSON array (or null) as its own column; one more than the limit,
+    if there is one.
 
     In the order of `sortby`, and of the ids among equals.
     """
     values: dict[str, Any] = {"rows": query.limit + 1}
     where = _where(layer, audience, query, hidden_bits, values)
     cut = f"order by {_order(layer, query.sort, 'v')} limit %(rows)s{_offset(query, values)}"
-    text = feature(layer, audience, query, form)
+    view = f"{relation(layer, audience)} v"
     if not query.sort:
-        return Statement(
-            f"select v.{quote(layer.source.id)} as id, {text} as feature, null::text as keys from {relation(layer, audience)} v "
-            f"cross join lateral ({_properties(layer, audience, query)}) p {where} {cut}",
-            values,
-        )
+        return Statement(f"select {form.columns('null::text')} from {view} {where} {cut}", values)
     # The page is found first, on the keys alone; only its features are made.
     keys = ", ".join(f"v.{quote(key.field.name)}" for key in query.sort)
     array = ", ".join(f"page.{quote(key.field.name)}" for key in query.sort)
     identifier = quote(layer.source.id)
     return Statement(
-        f"with page as (select v.{identifier}, {keys} from {relation(layer, audience)} v {where} {cut}) "
-        f"select page.{identifier}, {text} as feature, json_build_array({array})::text as keys from page "
-        f"join {relation(layer, audience)} v on v.{identifier} = page.{identifier} "
-        f"cross join lateral ({_properties(layer, audience, query)}) p order by {_order(layer, query.sort, 'page')}",
+        f"with page as (select v.{identifier}, {keys} from {view} {where} {cut}) "
+        f"select {form.columns(f'json_build_array({array})::text')} from page "
+        f"join {view} on v.{identifier} = page.{identifier} order by {_order(layer, query.sort, 'page')}",
         values,
     )
 
 
-def joined(rows: Statement, limit: int) -> Statement:
-    """The rows of `page` as one: all features but the one beyond the limit, separated; how many they are;
-    the id and the sort values of the last; whether there are more.
-
-    One value comes when all is made; thousands of rows would wake the event loop for every few of them.
-    """
-    return Statement(
-        f"with rows as materialized ({rows.sql}) select string_agg(feature, '{SEPARATOR}'), count(*), (array_agg(id))[count(*)], "
-        "(array_agg(keys))[count(*)], (select count(*) from rows) > %(most)s from (select * from rows limit %(most)s) x",
-        {**rows.values, "most": limit},
-    )
-
-
 def rows(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, select: str) -> Statement:
-    """The same features as `page`, at most `limit`, each as the columns that `select` names of the view v."""
+    """The features of a page, at most `limit`, each as the columns that `select` names of the view v."""
     values: dict[str, Any] = {"rows": query.limit}
     where = _where(layer, audience, query, hidden_bits, values)
     return Statement(
@@ -96,20 +75,17 @@ def edge(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int) 
     )
 
 
-def one(
-    layer: Layer, audience: Audience, query: ItemsQuery, identifier: int, *, form: str = "json"
-) -> Statement:
-    """The row (id, feature as JSON text, tag of its state) of one feature.
+def one(layer: Layer, audience: Audience, identifier: int, form: Form) -> Statement:
+    """The row of one feature, with the tag of its state as its own column.
 
     The state is all that the viewer sees of it, whatever is shown: what If-Match is held against.
     """
-    everything = replace(query, fields=None)
-    geometry = f"v.{quote(layer.source.geometry)}"
+    seen = ", ".join(f"v.{quote(name)}" for name in columns(layer, audience))
+    geometry = f"encode(st_asbinary(v.{quote(layer.source.geometry)}), 'hex')"
+    state = f"left(md5(row_to_json(w)::text || coalesce({geometry}, '')), 16)"
     return Statement(
-        f"select v.{quote(layer.source.id)} as id, {feature(layer, audience, query, form)} as feature, "
-        f"left(md5(row_to_json(w)::text || coalesce(encode(st_asbinary({geometry}), 'hex'), '')), 16) "
-        f"from {relation(layer, audience)} v cross join lateral ({_properties(layer, audience, query)}) p "
-        f"cross join lateral ({_properties(layer, audience, everything)}) w where v.{quote(layer.source.id)} = %(id)s",
+        f"select {form.columns(state)} from {relation(layer, audience)} v "
+        f"cross join lateral (select {seen}) w where v.{quote(layer.source.id)} = %(id)s",
         {"id": identifier},
     )
 
@@ -130,18 +106,6 @@ def times(layer: Layer, audience: Audience) -> Statement | None:
     name = quote(layer.source.datetime)
     return Statement(
         f"select min({name})::timestamptz, max({name})::timestamptz from {relation(layer, audience)}"
-    )
-
-
-def _properties(layer: Layer, audience: Audience, query: ItemsQuery) -> str:
-    shown = layer.fields_for(audience) if query.fields is None else query.fields
-    # GDAL 3.6 takes a column's type from its first page: a number without decimals there is an integer
-    # to it, and later fractions are cut. So a number always shows one decimal at least.
-    return "select " + ", ".join(
-        f"v.{quote(one.name)}::numeric + 0.0 as {quote(one.name)}"
-        if one.type == "number"
-        else f"v.{quote(one.name)}"
-        for one in shown
     )
 
 

@@ -1,17 +1,20 @@
 """Collections and items out of PostGIS, as the map reader in the viewer's scope."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg
 
 from app.errors import InvalidInput, TooCostly
 from app.ogc import query
 from app.ogc.asking import ItemsQuery
+from app.ogc.forms import form_of
 from app.ogc.query import Statement
 from app.ogc.sorting import cursor as cursor_of
 from layers.model import Layer
@@ -21,6 +24,8 @@ from tiles.postgis import Pool
 
 PAGE_BYTES = 16 * 2**20
 """A page ends here at the latest: then it has fewer features than the limit, and a `next` link."""
+FEATURE_BYTES = 200
+"""Of a feature beside its geometry, or more."""
 CHUNK = 200
 STATEMENT_TIMEOUT_S = 20
 COUNT_TIMEOUT_MS = 500
@@ -32,7 +37,7 @@ ENTER = (
     "select set_config('app.scope_lo', %s, true), set_config('app.scope_hi', %s, true), "
     "set_config('app.scope_basin', %s, true), set_config('statement_timeout', %s, true), "
     # A page is a few thousand rows at most: workers would take longer to start than to read them.
-    "set_config('max_parallel_workers_per_gather', '0', true)"
+    "set_config('max_parallel_workers_per_gather', '0', true), pg_current_snapshot()::text"
 )
 
 
@@ -40,18 +45,18 @@ ENTER = (
 class Page:
     """Features in their order."""
 
-    text: str
-    """As JSON text, with `query.SEPARATOR` between them."""
-    returned: int
+    features: list[dict[str, Any]]
+    """For orjson, with geometries that may be JSON text already."""
     after: str | None
     """Cursor of the last feature, if more follow."""
     matched: int | None
     """How many features match in all, where that is cheap to say."""
+    snapshot: str = ""
+    """One from before it was read: whatever that did not see may be missing."""
 
     @property
-    def features(self) -> list[str]:
-        """Each as JSON text."""
-        return self.text.split(query.SEPARATOR) if self.returned else []
+    def returned(self) -> int:
+        return len(self.features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,61 +80,53 @@ class Store:
         """Raises InvalidInput if the filter or the CRS cannot be evaluated for some feature, TooCostly if it takes
         too long, psycopg.OperationalError if the database cannot be reached.
         """
-        statement = query.page(layer, viewer.audience, asked, self.hidden_bits, form=form)
+        made = form_of(layer, viewer.audience, asked, form)
+        statement = query.page(layer, viewer.audience, asked, self.hidden_bits, made)
         with evaluating(asked):
-            return await self._page(statement, layer, viewer, asked)
-
-    async def _page(self, statement: Statement, layer: Layer, viewer: Viewer, asked: ItemsQuery) -> Page:
-        # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
-        small = layer.source.kind == "point"
-        async with (
-            self.pool.connection() as connection,
-            together(connection, small),
-            connection.transaction(),
-        ):
-            await enter(connection, viewer)
-            features, returned, after = await (_whole if small else _chunks)(
-                connection, statement, asked.limit
-            )
-            matched = None
-            if asked.after is None:
-                complete = after is None and (returned > 0 or not asked.offset)
-                matched = asked.offset + returned if complete else None
-                if matched is None:
-                    matched = await self._count(connection, layer, viewer, asked)
-        return Page(features, returned, after, matched)
+            async with self.pool.connection() as connection:
+                # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
+                small = layer.source.kind == "point"
+                rows, snapshot = await (together if small else _chunks)(connection, viewer, statement)
+                more = len(rows) > asked.limit or (not small and _size(rows) > PAGE_BYTES)
+                rows = rows[: asked.limit]
+                after = cursor_of(rows[-1][0], rows[-1][1]) if more else None
+                complete = after is None and (rows or not asked.offset)
+                if complete or asked.after is not None:
+                    matched = asked.offset + len(rows) if complete and asked.after is None else None
+                    return Page(made.make(rows), after, matched, snapshot)
+                # The database counts while the features are made here.
+                counting = asyncio.create_task(self._count(connection, layer, viewer, asked))
+                await asyncio.sleep(0)
+                features = made.make(rows)
+                return Page(features, after, await counting, snapshot)
 
     async def _count(
         self, connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer, asked: ItemsQuery
     ) -> int | None:
         """All points of a big layer from its cells; else counted, if it is not too many or too slow."""
-        if layer.points is not None and asked.boxes is None and not asked.filters and asked.predicate is None:
-            whole = source.count_in(layer, Address(0, 0, 0))
-            cursor = await connection.execute(whole.sql.encode(), whole.values)
-            row = await cursor.fetchone()
-            return int(row[0]) if row else None
+        whole = layer.points is not None and not (asked.boxes is not None or asked.filters or asked.predicate)
+        if whole:
+            cells = source.count_in(layer, Address(0, 0, 0))
+            rows, _ = await together(connection, viewer, Statement(cells.sql, cells.values))
+            return int(rows[0][0])
         statement = query.count(layer, viewer.audience, asked, self.hidden_bits)
+        timeout = f"{STATEMENT_TIMEOUT_S}s" if asked.predicate is None else f"{COUNT_TIMEOUT_MS}ms"
         try:
-            async with connection.transaction():
-                if asked.predicate is not None:
-                    await connection.execute(f"set local statement_timeout = '{COUNT_TIMEOUT_MS}ms'".encode())
-                cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
-                row = await cursor.fetchone()
+            rows, _ = await together(connection, viewer, statement, timeout)
         except psycopg.errors.QueryCanceled:
             return None
-        return int(row[0]) if row and row[0] <= query.COUNT_LIMIT else None
+        return int(rows[0][0]) if rows[0][0] <= query.COUNT_LIMIT else None
 
     async def feature(
         self, layer: Layer, viewer: Viewer, identifier: int, asked: ItemsQuery, form: str = "json"
-    ) -> tuple[str, str] | None:
+    ) -> tuple[bytes, str] | None:
         """The feature as JSON text and the tag of its state; None if there is none that this viewer may see."""
-        statement = query.one(layer, viewer.audience, asked, identifier, form=form)
+        made = form_of(layer, viewer.audience, asked, form)
+        statement = query.one(layer, viewer.audience, identifier, made)
         with evaluating(asked):
-            async with self.pool.connection() as connection, connection.pipeline(), connection.transaction():
-                await enter(connection, viewer)
-                cursor = await connection.execute(statement.sql.encode(), statement.values)
-                row = await cursor.fetchone()
-        return (str(row[1]), str(row[2])) if row else None
+            async with self.pool.connection() as connection:
+                rows, _ = await together(connection, viewer, statement)
+        return (orjson.dumps(made.make(rows)[0]), str(rows[0][1])) if rows else None
 
     async def extent_of(self, layer: Layer, viewer: Viewer) -> Extent:
         """Kept until the layer changes, ten minutes at most."""
@@ -144,16 +141,6 @@ class Store:
             self._extents.clear()
         self._extents[key] = (version, time.monotonic(), found)
         return found
-
-
-@asynccontextmanager
-async def together(connection: psycopg.AsyncConnection[Any], possible: bool) -> AsyncIterator[None]:
-    """Statements go out without waiting for each other's answers, where no cursor of the server is among them."""
-    if not possible:
-        yield
-        return
-    async with connection.pipeline():
-        yield
 
 
 @contextmanager
@@ -181,46 +168,58 @@ def evaluating(asked: ItemsQuery) -> Iterator[None]:
         raise
 
 
+async def together(
+    connection: psycopg.AsyncConnection[Any], viewer: Viewer, statement: Statement, timeout: str = ""
+) -> tuple[list[tuple[Any, ...]], str]:
+    """All rows of a statement in the viewer's scope, and a snapshot from before, by one trip to the database: what is
+    sent in one pipeline is one transaction, so the scope holds for this statement and nothing else.
+    """
+    async with connection.pipeline():
+        entered = await connection.execute(ENTER, _scope(viewer, timeout or f"{STATEMENT_TIMEOUT_S}s"))
+        # The plan depends on the box, so nothing is prepared.
+        cursor = await connection.execute(
+            statement.sql.encode(), statement.values, prepare=False, binary=True
+        )
+    return await cursor.fetchall(), str((await entered.fetchone() or ("",))[-1])
+
+
 async def enter(
     connection: psycopg.AsyncConnection[Any], viewer: Viewer, timeout_s: int | None = None
-) -> None:
-    """Bind this transaction to the viewer's scope, and to a time for each statement."""
+) -> str:
+    """Bind this transaction to the viewer's scope, and to a time for each statement; returns its snapshot."""
+    entered = await connection.execute(ENTER, _scope(viewer, f"{timeout_s or STATEMENT_TIMEOUT_S}s"))
+    return str((await entered.fetchone() or ("",))[-1])
+
+
+def _scope(viewer: Viewer, timeout: str) -> tuple[str, ...]:
     basin = "" if viewer.basin is None else str(viewer.basin)
-    timeout = f"{timeout_s or STATEMENT_TIMEOUT_S}s"
-    await connection.execute(ENTER, (str(viewer.lo), str(viewer.hi), basin, timeout))
-
-
-async def _whole(
-    connection: psycopg.AsyncConnection[Any], page: Statement, limit: int
-) -> tuple[str, int, str | None]:
-    """The features, how many they are, and the cursor of the last if more follow."""
-    statement = query.joined(page, limit)
-    # The plan depends on the box, so nothing is prepared.
-    cursor = await connection.execute(statement.sql.encode(), statement.values, prepare=False)
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - an aggregate is one row
-    features, returned, last, keys, more = row
-    return features or "", returned, cursor_of(last, keys) if more else None
+    return str(viewer.lo), str(viewer.hi), basin, timeout
 
 
 async def _chunks(
-    connection: psycopg.AsyncConnection[Any], page: Statement, limit: int
-) -> tuple[str, int, str | None]:
+    connection: psycopg.AsyncConnection[Any], viewer: Viewer, page: Statement
+) -> tuple[list[tuple[Any, ...]], str]:
     """The same, read by a cursor until they would be too many bytes for a page."""
-    rows: list[tuple[int, str, str | None]] = []
-    size = 0
-    async with connection.cursor("page") as cursor:
-        await cursor.execute(page.sql.encode(), page.values)
-        while size <= PAGE_BYTES and (chunk := await cursor.fetchmany(CHUNK)):
-            for row in chunk:
-                rows.append(row)
-                size += len(row[1])
-                if size > PAGE_BYTES:
-                    break
-    more = size > PAGE_BYTES or len(rows) > limit
-    rows = rows[:limit]
-    after = cursor_of(rows[-1][0], rows[-1][2]) if more else None
-    return query.SEPARATOR.join(row[1] for row in rows), len(rows), after
+    rows: list[tuple[Any, ...]] = []
+    async with connection.transaction():
+        snapshot = await enter(connection, viewer)
+        size = 0
+        async with connection.cursor("page", binary=True) as cursor:
+            await cursor.execute(page.sql.encode(), page.values)
+            while size <= PAGE_BYTES and (chunk := await cursor.fetchmany(CHUNK)):
+                for row in chunk:
+                    rows.append(row)
+                    size += _size([row])
+                    if size > PAGE_BYTES:
+                        break
+    return rows, snapshot
+
+
+def _size(rows: list[tuple[Any, ...]]) -> int:
+    """About the bytes of their JSON: geometries are text already."""
+    return sum(
+        FEATURE_BYTES + (len(row[2]) if len(row) > 2 and isinstance(row[2], str) else 0) for row in rows
+    )
 
 
 async def _extent(connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer) -> Extent:

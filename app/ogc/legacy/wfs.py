@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import orjson
@@ -344,14 +345,14 @@ def _paging(asked: Asked, kvp: Kvp, query: Query, page: Rows) -> str:
 async def _json(asked: Asked, query: Query) -> Response:
     """GeoJSON knows only longitude and latitude (RFC 7946)."""
     if not query.items.limit:
-        page_texts: list[str] = []
+        features: list[dict[str, Any]] = []
         matched: int | None = await members.count(asked, query.layer, query.items)
     else:
         page = await asked.store.page(query.layer, asked.viewer, query.items)
-        page_texts, matched = page.features, page.matched
-    tail = {"numberReturned": len(page_texts)} | ({} if matched is None else {"numberMatched": matched})
-    head = '{"type":"FeatureCollection","features":[' + ",".join(page_texts) + "],"
-    return answer(asked, head.encode() + orjson.dumps(tail)[1:], "application/geo+json")
+        features, matched = page.features, page.matched
+    numbers = {"numberReturned": len(features)} | ({} if matched is None else {"numberMatched": matched})
+    made = {"type": "FeatureCollection", "features": features, **numbers}
+    return answer(asked, orjson.dumps(made), "application/geo+json")
 
 
 async def _by_id(asked: Asked, kvp: Kvp, identifier: str, form: str) -> Response:
@@ -378,7 +379,7 @@ async def _by_id(asked: Asked, kvp: Kvp, identifier: str, form: str) -> Response
         )
     if form == "json":
         found = await asked.store.feature(layer, asked.viewer, int(number), ItemsQuery())
-        return answer(asked, (found[0] if found else "{}").encode(), "application/geo+json")
+        return answer(asked, found[0] if found else b"{}", "application/geo+json")
     text = (
         next(members.gml_of(layer, page, srs_name)).removeprefix("<wfs:member>").removesuffix("</wfs:member>")
     )

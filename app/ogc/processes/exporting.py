@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 from starlette.datastructures import QueryParams
@@ -17,6 +18,7 @@ from app.maps import exporting
 from app.ogc import query as statements
 from app.ogc.asking import MAX_DOWNLOAD, ItemsQuery, items_query
 from app.ogc.downloads import LONGEST_S, Downloads
+from app.ogc.forms import form_of
 from app.ogc.negotiate import CSV, FLATGEOBUF, GEOJSON, GEOPARQUET
 from app.ogc.processes.process import Input, Json, Output, Process, Progress, Result
 from app.ogc.store import enter, evaluating
@@ -152,16 +154,18 @@ async def _geojson(
     progress: Progress,
 ) -> None:
     """The features as a page of items has them, read by a cursor of the server: memory is bounded by a few of them."""
-    statement = statements.page(layer, actor.audience, query, services.settings.public_accuracy_bits)
+    form = form_of(layer, actor.audience, query, "json")
+    statement = statements.page(layer, actor.audience, query, services.settings.public_accuracy_bits, form)
     async with await psycopg.AsyncConnection.connect(services.dsns.map) as connection:
         await enter(connection, viewer_of(actor), LONGEST_S)
         with evaluating(query), target.open("wb") as out:
             out.write(b'{"type":"FeatureCollection","features":[')
             count = 0
-            async with connection.cursor("export") as cursor:
+            async with connection.cursor("export", binary=True) as cursor:
                 await cursor.execute(statement.sql.encode(), statement.values)
                 while rows := await cursor.fetchmany(FEATURES_A_TIME):
-                    out.write((b",\n" if count else b"\n") + ",\n".join(row[1] for row in rows).encode())
+                    lines = (orjson.dumps(feature) for feature in form.make(rows))
+                    out.write((b",\n" if count else b"\n") + b",\n".join(lines))
                     count += len(rows)
                     progress(0.0, f"已写出 {count} 个要素 features written")
             out.write(b"\n]}\n")
