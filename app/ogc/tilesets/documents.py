@@ -10,7 +10,7 @@ from app.ogc.negotiate import JSON
 from app.ogc.tilesets.tileset import WEB_ZOOM, Tileset
 from layers.derive.columns import tile_columns
 from layers.derive.queryables import JSON_TYPES
-from layers.derive.tilejson import vector_layer
+from layers.derive.tilejson import cell_fields, vector_layer
 from layers.model import Audience, Layer
 from tiles.matrices import Box, MatrixSet
 
@@ -189,16 +189,16 @@ def _properties(layer: Layer, audience: Audience) -> Json:
             found[name]["enum"] = [value.value for value in field.values]
         if field.unit:
             found[name]["uom"] = field.unit
-    if layer.points:
-        found |= CELL_PROPERTIES
-    return found
+    return found | {name: CELL_PROPERTIES.get(name, COUNT) for name in cell_fields(layer, audience)}
 
 
+COUNT: Json = {"type": "integer", "minimum": 0}
 CELL_PROPERTIES: Json = {
     "n": {"title": "所代表的数量 · How many it stands for", "type": "integer", "minimum": 1},
     "volume": {"title": "水量合计 · Volume of all", "type": "number", "uom": "m3"},
     "cell": {"title": "概览格网 · Stands for a cell of the overview", "type": "boolean"},
 }
+"""Titles of what cells carry; anything else is a count by class, or the tile that the cell is."""
 
 
 def tilejson(at: Addresses, root: Root, tiled: Tileset, audience: Audience) -> Json:

@@ -17,9 +17,10 @@ from psycopg_pool import AsyncConnectionPool
 from app.db.engine import Dsns
 from app.maps.publishing import publish_features
 from layers import catalog
+from layers.derive.tilejson import cell_fields
 from layers.model import Layer
 from tiles import fold, postgis, publish
-from tiles.address import Address, Viewer
+from tiles.address import PUBLIC, Address, Viewer
 from tiles.ask import filter_of
 from tiles.keys import morton, world
 from tiles.matrices import MATRIX_SETS
@@ -363,6 +364,13 @@ def test_a_filter_of_single_points_is_refused_where_there_are_too_many(
     with pytest.raises(TooWide):
         fetch(database, Address(0, 0, 0), asked)
     assert decoded(fetch(database, Address(5, 26, 12), asked))
+
+
+def test_cells_tell_the_public_no_volumes(stored: psycopg.Connection[Any], database: Dsns) -> None:
+    told, known = (cell_fields(INTAKES, audience) for audience in ("public", "officer"))
+    assert "volume" in known and "volume" not in told
+    found = decoded(fetch(database, Address(0, 0, 0), viewer=PUBLIC, layer=FEW))
+    assert found and all("cell" in f and set(f) <= {*told, "at"} for f in found)
 
 
 def test_a_cell_names_the_tile_that_holds_just_its_intakes(
