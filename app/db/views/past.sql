@@ -71,6 +71,8 @@ returns table (review_state text, published_on date) language sql stable paralle
   from map.review_versions v where v.intake_id = intake and v.submitted_on <= on_date order by v.id desc limit 1
 $$;
 
+-- They return rows of the views, which may have got other columns.
+drop function if exists map.intakes_at(date, timestamptz), map.permits_at(date, timestamptz);
 create function map.intakes_at(on_date date, known timestamptz default null) returns setof map.intakes
 language sql stable parallel safe as $$
   select v.id, v.code, v.name, v.holder_name, v.source_type,
