@@ -10,7 +10,7 @@ from app.actor import Actor
 from app.errors import Conflict, InvalidInput, NotFound
 from app.linkage import deciding, queries, service
 from app.linkage.deciding import Given, Publish
-from app.linkage.schemas import BulkAction, Filter, NewBatch
+from app.linkage.schemas import BulkAction, Filter, NewMatchBatch
 
 MOST = 5_000
 """Lines a batch: as many as one transaction keeps from others for some seconds."""
@@ -47,7 +47,7 @@ def preview(session: Session, action: BulkAction, wanted: Filter) -> dict[str, A
     }
 
 
-def run(session: Session, actor: Actor, wanted: NewBatch, publish: Publish) -> dict[str, Any]:
+def run(session: Session, actor: Actor, wanted: NewMatchBatch, publish: Publish) -> dict[str, Any]:
     """Decide them all. Raises Conflict if there are not as many as was confirmed, InvalidInput if there are too many."""
     if (wanted.action == "exempt") != (wanted.ground is not None):
         raise InvalidInput("无需办证须写明依据 (exempt needs its ground)", field="ground")

@@ -9,18 +9,18 @@ from app.deps import ServicesDep, Tx, require
 from app.errors import InvalidInput
 from app.linkage import bulk, queries, runs, service
 from app.linkage.schemas import (
-    BatchOut,
     BulkAction,
     Filter,
-    NewBatch,
-    NewDecision,
-    NewRun,
+    LinkRunOut,
+    MatchBatchOut,
+    MatchPreview,
+    NewLinkRun,
+    NewMatch,
+    NewMatchBatch,
     OutcomeOut,
     OutcomePage,
     PermitPlace,
-    Preview,
     ProgressOut,
-    RunOut,
 )
 
 router = APIRouter(prefix="/api/linkage", tags=["linkage"])
@@ -55,7 +55,7 @@ def of_intake(intake_id: int, tx: Tx, actor: Actor = Reader) -> OutcomeOut:
 
 @router.post("/outcomes/{outcome_id}/decisions")
 def decide(
-    outcome_id: int, given: NewDecision, tx: Tx, services: ServicesDep, actor: Actor = Officer
+    outcome_id: int, given: NewMatch, tx: Tx, services: ServicesDep, actor: Actor = Officer
 ) -> OutcomeOut:
     """Decide a line: accept, reject, re-assign, split, without a permit, exempt, register, postpone. 409 if someone did meanwhile."""
     return OutcomeOut.model_validate(service.decide(tx, actor, outcome_id, given, services.publish_features))
@@ -101,53 +101,57 @@ def progress(
 
 
 @router.get("/batches/preview")
-def preview(tx: Tx, action: BulkAction, wanted: FilterDep, actor: Actor = Officer) -> Preview:
+def preview(tx: Tx, action: BulkAction, wanted: FilterDep, actor: Actor = Officer) -> MatchPreview:
     """How many lines a decision by filter would touch."""
-    return Preview.model_validate(bulk.preview(tx, action, wanted))
+    return MatchPreview.model_validate(bulk.preview(tx, action, wanted))
 
 
 @router.get("/batches")
-def batches(tx: Tx, limit: Annotated[int, Query(ge=1, le=100)] = 20, actor: Actor = Reader) -> list[BatchOut]:
+def batches(
+    tx: Tx, limit: Annotated[int, Query(ge=1, le=100)] = 20, actor: Actor = Reader
+) -> list[MatchBatchOut]:
     """Decisions by filter, the newest first."""
-    return [BatchOut.model_validate(row) for row in bulk.latest(tx, limit)]
+    return [MatchBatchOut.model_validate(row) for row in bulk.latest(tx, limit)]
 
 
 @router.post("/batches", status_code=201)
-def decide_many(given: NewBatch, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> BatchOut:
+def decide_many(given: NewMatchBatch, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> MatchBatchOut:
     """One decision on every line of a filter, in one transaction. 409 if there are not as many as were counted."""
-    return BatchOut.model_validate(bulk.run(tx, actor, given, services.publish_features))
+    return MatchBatchOut.model_validate(bulk.run(tx, actor, given, services.publish_features))
 
 
 @router.post("/batches/{batch_id}/undo")
-def undo_batch(batch_id: int, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> BatchOut:
+def undo_batch(batch_id: int, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> MatchBatchOut:
     """Take a batch back as a whole, but for the lines that someone has decided since."""
-    return BatchOut.model_validate(bulk.undo(tx, actor, batch_id, services.publish_features))
+    return MatchBatchOut.model_validate(bulk.undo(tx, actor, batch_id, services.publish_features))
 
 
 # ── runs ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @router.get("/runs")
-def all_runs(tx: Tx, limit: Annotated[int, Query(ge=1, le=100)] = 10, actor: Actor = Reader) -> list[RunOut]:
+def all_runs(
+    tx: Tx, limit: Annotated[int, Query(ge=1, le=100)] = 10, actor: Actor = Reader
+) -> list[LinkRunOut]:
     """Runs of the linkage in one's jurisdiction, the newest first."""
-    return [RunOut.model_validate(row) for row in runs.latest(tx, limit)]
+    return [LinkRunOut.model_validate(row) for row in runs.latest(tx, limit)]
 
 
 @router.post("/runs", status_code=202)
-def start(given: NewRun, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> RunOut:
+def start(given: NewLinkRun, tx: Tx, services: ServicesDep, actor: Actor = Officer) -> LinkRunOut:
     """Bring the register to its permits, in the background. What persons decided stays."""
     run_id = runs.start(tx, actor, services.settings, given.region, given.confirm_at, given.doubt_at)
     services.defer("run_linkage", tx, run_id=run_id)
-    return RunOut.model_validate(runs.find(tx, run_id))
+    return LinkRunOut.model_validate(runs.find(tx, run_id))
 
 
 @router.get("/runs/{run_id}")
-def run(run_id: int, tx: Tx, actor: Actor = Reader) -> RunOut:
+def run(run_id: int, tx: Tx, actor: Actor = Reader) -> LinkRunOut:
     """Where a run stands."""
-    return RunOut.model_validate(runs.find(tx, run_id))
+    return LinkRunOut.model_validate(runs.find(tx, run_id))
 
 
 @router.post("/runs/{run_id}/cancel")
-def cancel(run_id: int, tx: Tx, actor: Actor = Officer) -> RunOut:
+def cancel(run_id: int, tx: Tx, actor: Actor = Officer) -> LinkRunOut:
     """Stop a run; counties that are written stay so."""
-    return RunOut.model_validate(runs.cancel(tx, run_id))
+    return LinkRunOut.model_validate(runs.cancel(tx, run_id))

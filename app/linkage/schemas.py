@@ -112,7 +112,7 @@ class LinkOut(BaseModel):
     origin: str
 
 
-class DecisionOut(BaseModel):
+class MatchOut(BaseModel):
     id: int
     action: str
     note: str
@@ -160,7 +160,7 @@ class OutcomeOut(OutcomeRow):
     permit: PermitPlace | None
     pairs: list[PairOut]
     links: list[LinkOut]
-    decisions: list[DecisionOut]
+    decisions: list[MatchOut]
     run_id: int | None
 
 
@@ -180,7 +180,7 @@ class NewIntake(BaseModel):
     lat: float | None = Field(None, ge=-90, le=90)
 
 
-class NewDecision(BaseModel):
+class NewMatch(BaseModel):
     action: Action
     version: int
     """Of the line as it was read: if someone decided meanwhile, the answer is 409 and says who and what."""
@@ -207,7 +207,7 @@ class Filter(BaseModel):
     q: str | None = Field(None, max_length=80)
 
 
-class NewBatch(BaseModel):
+class NewMatchBatch(BaseModel):
     action: BulkAction
     filter: Filter
     wanted: int = Field(ge=1)
@@ -216,7 +216,7 @@ class NewBatch(BaseModel):
     note: str = Field("", max_length=2000)
 
 
-class BatchOut(BaseModel):
+class MatchBatchOut(BaseModel):
     id: int
     action: str
     filter: dict[str, Any]
@@ -229,7 +229,7 @@ class BatchOut(BaseModel):
     finished_at: datetime | None
 
 
-class Preview(BaseModel):
+class MatchPreview(BaseModel):
     count: int
     left_out: int
     """Lines of the filter for which the action has nothing to decide."""
@@ -255,13 +255,13 @@ class ProgressOut(BaseModel):
     regions: list[CountyProgress]
 
 
-class NewRun(BaseModel):
+class NewLinkRun(BaseModel):
     region: str = Field("", pattern=r"^(\d{2}|\d{4}|\d{6})?$")
     confirm_at: float | None = Field(None, ge=0, le=1)
     doubt_at: float | None = Field(None, ge=0, le=1)
 
 
-class RunOut(BaseModel):
+class LinkRunOut(BaseModel):
     id: int
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     progress: float

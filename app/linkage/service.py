@@ -13,14 +13,14 @@ from app.actor import Actor
 from app.errors import Conflict, InvalidInput, NotFound
 from app.linkage import deciding, queries, rules, standing
 from app.linkage.deciding import Given, Publish
-from app.linkage.schemas import NewDecision, NewIntake, Target
+from app.linkage.schemas import NewIntake, NewMatch, Target
 from app.linkage.standing import Subject
 from app.registry import service as registry
 from app.registry.queries import beyond_scope
 
 
 def decide(
-    session: Session, actor: Actor, outcome_id: int, decision: NewDecision, publish: Publish
+    session: Session, actor: Actor, outcome_id: int, decision: NewMatch, publish: Publish
 ) -> dict[str, Any]:
     """Decide one line; returns it as it stands then.
 
@@ -61,7 +61,7 @@ def decide_many(
     return len(rows)
 
 
-def _chosen(session: Session, row: Row[Any], decision: NewDecision) -> list[int]:
+def _chosen(session: Session, row: Row[Any], decision: NewMatch) -> list[int]:
     """The pairs that an accept or reject means. Raises InvalidInput for a pair of another line, or none to accept."""
     if decision.action == "accept" and not decision.pairs:
         return deciding.best(session, [row], strict=True)
@@ -83,7 +83,7 @@ def _chosen(session: Session, row: Row[Any], decision: NewDecision) -> list[int]
 
 
 def _decide_permit(
-    session: Session, actor: Actor, row: Row[Any], given: Given, decision: NewDecision, publish: Publish
+    session: Session, actor: Actor, row: Row[Any], given: Given, decision: NewMatch, publish: Publish
 ) -> dict[str, Any]:
     """Decide a permit's intake without an entry; returns its line, or the entry's that it became."""
     if given.action == "accept":
@@ -128,7 +128,7 @@ def _open_here(session: Session, row: Row[Any]) -> bool:
 
 
 def _accept_here(
-    session: Session, actor: Actor, row: Row[Any], decision: NewDecision, publish: Publish
+    session: Session, actor: Actor, row: Row[Any], decision: NewMatch, publish: Publish
 ) -> dict[str, Any]:
     """The entry of a pair is this intake: decided on the entry's line. Raises InvalidInput without such a pair."""
     found = session.execute(
@@ -141,7 +141,7 @@ def _accept_here(
     ).first()
     if found is None:
         raise InvalidInput("没有可确认的配对 (there is no open pair to accept)", field="pairs")
-    there = NewDecision(action="accept", version=found.version, pairs=[found.id], note=decision.note)
+    there = NewMatch(action="accept", version=found.version, pairs=[found.id], note=decision.note)
     return decide(session, actor, found.outcome_id, there, publish)
 
 

@@ -1585,6 +1585,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dossiers/{layer}/{entity_id}/map.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * On The Map
+         * @description Where it lies, as a picture of the one map.
+         */
+        get: operations["on_the_map_api_dossiers__layer___entity_id__map_png_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dossiers/{layer}/{entity_id}": {
         parameters: {
             query?: never;
@@ -1682,6 +1702,94 @@ export interface components {
             /** Permissions */
             permissions: string[];
             jurisdiction: components["schemas"]["JurisdictionOut"];
+        };
+        /** BatchOut */
+        BatchOut: {
+            /** Id */
+            id: number;
+            /** County Code */
+            county_code: number;
+            /** County Name */
+            county_name: string | null;
+            /** Basin Id */
+            basin_id: number | null;
+            /** Basin Name */
+            basin_name: string | null;
+            /**
+             * First Stage
+             * @enum {string}
+             */
+            first_stage: "county" | "prefecture" | "province" | "basin";
+            /** First Code */
+            first_code: number;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "county" | "prefecture" | "province" | "basin";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "reviewing" | "returned" | "published" | "withdrawn";
+            /** Way */
+            way: ("county" | "prefecture" | "province" | "basin")[];
+            /** Reviewer Code */
+            reviewer_code: number;
+            /** Reviewer Name */
+            reviewer_name: string;
+            /** Items */
+            items: number;
+            /** Version */
+            version: number;
+            /** Note */
+            note: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Submitted At */
+            submitted_at: string | null;
+            /** Entered On */
+            entered_on: string | null;
+            /** Due On */
+            due_on: string | null;
+            /** Overdue */
+            overdue: boolean;
+            /** Closed At */
+            closed_at: string | null;
+            /** Sample Id */
+            sample_id: number | null;
+            /** Actions */
+            actions: ("remove" | "submit" | "withdraw" | "approve" | "return" | "return_item" | "draw" | "judge")[];
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            };
+            /** By State */
+            by_state: {
+                [key: string]: number;
+            };
+            /** By Outcome */
+            by_outcome: {
+                [key: string]: number;
+            };
+            /** By Source */
+            by_source: {
+                [key: string]: number;
+            };
+            /** Bbox */
+            bbox: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /** Decisions */
+            decisions: components["schemas"]["app__review__schemas__DecisionOut"][];
         };
         /** BatchPage */
         BatchPage: {
@@ -3000,12 +3108,109 @@ export interface components {
             /** Cells */
             cells: components["schemas"]["SumOut"][];
         };
+        /** LinkRunOut */
+        LinkRunOut: {
+            /** Id */
+            id: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Progress */
+            progress: number;
+            /** Step */
+            step: string;
+            /** Region */
+            region: string;
+            /** Confirm At */
+            confirm_at: number;
+            /** Doubt At */
+            doubt_at: number;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Problem */
+            problem: string | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+        };
         /** LogIn */
         LogIn: {
             /** Username */
             username: string;
             /** Password */
             password: string;
+        };
+        /** MatchBatchOut */
+        MatchBatchOut: {
+            /** Id */
+            id: number;
+            /** Action */
+            action: string;
+            /** Filter */
+            filter: {
+                [key: string]: unknown;
+            };
+            /** Wanted */
+            wanted: number;
+            /** Decided */
+            decided: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "done" | "undone";
+            /** Note */
+            note: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+        };
+        /** MatchOut */
+        MatchOut: {
+            /** Id */
+            id: number;
+            /** Action */
+            action: string;
+            /** Note */
+            note: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+            /** Undone */
+            undone: boolean;
+            /** Batch Id */
+            batch_id: number | null;
+            /** Permit Nos */
+            permit_nos: string[];
+        };
+        /** MatchPreview */
+        MatchPreview: {
+            /** Count */
+            count: number;
+            /** Left Out */
+            left_out: number;
+            /** Samples */
+            samples: components["schemas"]["OutcomeRow"][];
         };
         /** MemberOut */
         MemberOut: {
@@ -3029,24 +3234,6 @@ export interface components {
             /** Distance M */
             distance_m: number | null;
         };
-        /** NewBatch */
-        NewBatch: {
-            /**
-             * Action
-             * @enum {string}
-             */
-            action: "accept" | "reject" | "unlicensed" | "exempt" | "postpone";
-            filter: components["schemas"]["app__linkage__schemas__Filter"];
-            /** Wanted */
-            wanted: number;
-            /** Ground */
-            ground?: ("collective_pond" | "household" | "dewatering" | "public_safety" | "drought" | "filing_only" | "public_supply") | null;
-            /**
-             * Note
-             * @default
-             */
-            note: string;
-        };
         /** NewBatches */
         NewBatches: {
             /** County Code */
@@ -3057,6 +3244,21 @@ export interface components {
              * @default
              */
             note: string;
+        };
+        /** NewDecision */
+        NewDecision: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "confirm" | "reject" | "reopen";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Version */
+            version: number;
         };
         /**
          * NewEvent
@@ -3114,6 +3316,58 @@ export interface components {
             label: string;
             /** Days */
             days?: number | null;
+        };
+        /** NewLinkRun */
+        NewLinkRun: {
+            /**
+             * Region
+             * @default
+             */
+            region: string;
+            /** Confirm At */
+            confirm_at?: number | null;
+            /** Doubt At */
+            doubt_at?: number | null;
+        };
+        /** NewMatch */
+        NewMatch: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "accept" | "reject" | "reassign" | "split" | "unlicensed" | "exempt" | "register" | "missing" | "postpone";
+            /** Version */
+            version: number;
+            /** Pairs */
+            pairs?: number[];
+            /** Targets */
+            targets?: components["schemas"]["Target-Input"][];
+            /** Ground */
+            ground?: ("collective_pond" | "household" | "dewatering" | "public_safety" | "drought" | "filing_only" | "public_supply") | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            intake?: components["schemas"]["NewIntake"] | null;
+        };
+        /** NewMatchBatch */
+        NewMatchBatch: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "accept" | "reject" | "unlicensed" | "exempt" | "postpone";
+            filter: components["schemas"]["app__linkage__schemas__Filter"];
+            /** Wanted */
+            wanted: number;
+            /** Ground */
+            ground?: ("collective_pond" | "household" | "dewatering" | "public_safety" | "drought" | "filing_only" | "public_supply") | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
         };
         /**
          * NewPermit
@@ -3173,6 +3427,15 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /** NewRun */
+        NewRun: {
+            /** Scene Ids */
+            scene_ids: number[];
+            /** Aoi */
+            aoi?: {
+                [key: string]: unknown;
+            } | null;
         };
         /** NewSample */
         NewSample: {
@@ -3265,7 +3528,7 @@ export interface components {
             /** Links */
             links: components["schemas"]["app__linkage__schemas__LinkOut"][];
             /** Decisions */
-            decisions: components["schemas"]["app__linkage__schemas__DecisionOut"][];
+            decisions: components["schemas"]["MatchOut"][];
             /** Run Id */
             run_id: number | null;
         };
@@ -3634,15 +3897,6 @@ export interface components {
             /** Members */
             members: components["schemas"]["MemberOut"][];
         };
-        /** Preview */
-        Preview: {
-            /** Count */
-            count: number;
-            /** Left Out */
-            left_out: number;
-            /** Samples */
-            samples: components["schemas"]["OutcomeRow"][];
-        };
         /** ProgressOut */
         ProgressOut: {
             /** Denominator */
@@ -3770,6 +4024,41 @@ export interface components {
             version: number;
             /** Reason */
             reason: string;
+        };
+        /** RunOut */
+        RunOut: {
+            /** Id */
+            id: number;
+            /** Scene Ids */
+            scene_ids: number[];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Progress */
+            progress: number;
+            /** Method */
+            method: string;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Problem */
+            problem: string | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Candidates */
+            candidates: number;
+            /** Has Report */
+            has_report: boolean;
         };
         /** SampleList */
         SampleList: {
@@ -4155,59 +4444,6 @@ export interface components {
             /** Origin */
             origin: string;
         };
-        /** BatchOut */
-        app__linkage__schemas__BatchOut: {
-            /** Id */
-            id: number;
-            /** Action */
-            action: string;
-            /** Filter */
-            filter: {
-                [key: string]: unknown;
-            };
-            /** Wanted */
-            wanted: number;
-            /** Decided */
-            decided: number;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "running" | "done" | "undone";
-            /** Note */
-            note: string;
-            /** Actor Name */
-            actor_name: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Finished At */
-            finished_at: string | null;
-        };
-        /** DecisionOut */
-        app__linkage__schemas__DecisionOut: {
-            /** Id */
-            id: number;
-            /** Action */
-            action: string;
-            /** Note */
-            note: string;
-            /** Actor Name */
-            actor_name: string;
-            /**
-             * Decided At
-             * Format: date-time
-             */
-            decided_at: string;
-            /** Undone */
-            undone: boolean;
-            /** Batch Id */
-            batch_id: number | null;
-            /** Permit Nos */
-            permit_nos: string[];
-        };
         /**
          * Filter
          * @description Which lines; what is not given does not narrow.
@@ -4250,40 +4486,6 @@ export interface components {
             /** Origin */
             origin: string;
         };
-        /** NewDecision */
-        app__linkage__schemas__NewDecision: {
-            /**
-             * Action
-             * @enum {string}
-             */
-            action: "accept" | "reject" | "reassign" | "split" | "unlicensed" | "exempt" | "register" | "missing" | "postpone";
-            /** Version */
-            version: number;
-            /** Pairs */
-            pairs?: number[];
-            /** Targets */
-            targets?: components["schemas"]["Target-Input"][];
-            /** Ground */
-            ground?: ("collective_pond" | "household" | "dewatering" | "public_safety" | "drought" | "filing_only" | "public_supply") | null;
-            /**
-             * Note
-             * @default
-             */
-            note: string;
-            intake?: components["schemas"]["NewIntake"] | null;
-        };
-        /** NewRun */
-        app__linkage__schemas__NewRun: {
-            /**
-             * Region
-             * @default
-             */
-            region: string;
-            /** Confirm At */
-            confirm_at?: number | null;
-            /** Doubt At */
-            doubt_at?: number | null;
-        };
         /**
          * Reason
          * @description Why a pair is thought to be one, or not.
@@ -4300,41 +4502,6 @@ export interface components {
              * @default false
              */
             against: boolean;
-        };
-        /** RunOut */
-        app__linkage__schemas__RunOut: {
-            /** Id */
-            id: number;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "running" | "done" | "failed" | "cancelled";
-            /** Progress */
-            progress: number;
-            /** Step */
-            step: string;
-            /** Region */
-            region: string;
-            /** Confirm At */
-            confirm_at: number;
-            /** Doubt At */
-            doubt_at: number;
-            /** Facts */
-            facts: {
-                [key: string]: unknown;
-            };
-            /** Problem */
-            problem: string | null;
-            /** Actor Name */
-            actor_name: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Finished At */
-            finished_at: string | null;
         };
         /**
          * Difference
@@ -4388,94 +4555,6 @@ export interface components {
             valid_from: string;
             /** Valid To */
             valid_to: string | null;
-        };
-        /** BatchOut */
-        app__review__schemas__BatchOut: {
-            /** Id */
-            id: number;
-            /** County Code */
-            county_code: number;
-            /** County Name */
-            county_name: string | null;
-            /** Basin Id */
-            basin_id: number | null;
-            /** Basin Name */
-            basin_name: string | null;
-            /**
-             * First Stage
-             * @enum {string}
-             */
-            first_stage: "county" | "prefecture" | "province" | "basin";
-            /** First Code */
-            first_code: number;
-            /**
-             * Stage
-             * @enum {string}
-             */
-            stage: "county" | "prefecture" | "province" | "basin";
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "draft" | "reviewing" | "returned" | "published" | "withdrawn";
-            /** Way */
-            way: ("county" | "prefecture" | "province" | "basin")[];
-            /** Reviewer Code */
-            reviewer_code: number;
-            /** Reviewer Name */
-            reviewer_name: string;
-            /** Items */
-            items: number;
-            /** Version */
-            version: number;
-            /** Note */
-            note: string;
-            /** Created By */
-            created_by: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Submitted At */
-            submitted_at: string | null;
-            /** Entered On */
-            entered_on: string | null;
-            /** Due On */
-            due_on: string | null;
-            /** Overdue */
-            overdue: boolean;
-            /** Closed At */
-            closed_at: string | null;
-            /** Sample Id */
-            sample_id: number | null;
-            /** Actions */
-            actions: ("remove" | "submit" | "withdraw" | "approve" | "return" | "return_item" | "draw" | "judge")[];
-            /** Filter */
-            filter: {
-                [key: string]: unknown;
-            };
-            /** By State */
-            by_state: {
-                [key: string]: number;
-            };
-            /** By Outcome */
-            by_outcome: {
-                [key: string]: number;
-            };
-            /** By Source */
-            by_source: {
-                [key: string]: number;
-            };
-            /** Bbox */
-            bbox: [
-                number,
-                number,
-                number,
-                number
-            ] | null;
-            /** Decisions */
-            decisions: components["schemas"]["app__review__schemas__DecisionOut"][];
         };
         /**
          * DecisionOut
@@ -4537,30 +4616,6 @@ export interface components {
              */
             decided_at: string;
         };
-        /** NewDecision */
-        app__screening__schemas__NewDecision: {
-            /**
-             * Decision
-             * @enum {string}
-             */
-            decision: "confirm" | "reject" | "reopen";
-            /**
-             * Note
-             * @default
-             */
-            note: string;
-            /** Version */
-            version: number;
-        };
-        /** NewRun */
-        app__screening__schemas__NewRun: {
-            /** Scene Ids */
-            scene_ids: number[];
-            /** Aoi */
-            aoi?: {
-                [key: string]: unknown;
-            } | null;
-        };
         /** Reason */
         app__screening__schemas__Reason: {
             /** Code */
@@ -4569,41 +4624,6 @@ export interface components {
             zh: string;
             /** En */
             en: string;
-        };
-        /** RunOut */
-        app__screening__schemas__RunOut: {
-            /** Id */
-            id: number;
-            /** Scene Ids */
-            scene_ids: number[];
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "running" | "done" | "failed" | "cancelled";
-            /** Progress */
-            progress: number;
-            /** Method */
-            method: string;
-            /** Facts */
-            facts: {
-                [key: string]: unknown;
-            };
-            /** Problem */
-            problem: string | null;
-            /** Actor Name */
-            actor_name: string;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Finished At */
-            finished_at: string | null;
-            /** Candidates */
-            candidates: number;
-            /** Has Report */
-            has_report: boolean;
         };
     };
     responses: never;
@@ -5661,7 +5681,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["app__linkage__schemas__NewDecision"];
+                "application/json": components["schemas"]["NewMatch"];
             };
         };
         responses: {
@@ -5806,7 +5826,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Preview"];
+                    "application/json": components["schemas"]["MatchPreview"];
                 };
             };
             /** @description Validation Error */
@@ -5837,7 +5857,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__linkage__schemas__BatchOut"][];
+                    "application/json": components["schemas"]["MatchBatchOut"][];
                 };
             };
             /** @description Validation Error */
@@ -5860,7 +5880,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewBatch"];
+                "application/json": components["schemas"]["NewMatchBatch"];
             };
         };
         responses: {
@@ -5870,7 +5890,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__linkage__schemas__BatchOut"];
+                    "application/json": components["schemas"]["MatchBatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -5901,7 +5921,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__linkage__schemas__BatchOut"];
+                    "application/json": components["schemas"]["MatchBatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -5932,7 +5952,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"][];
+                    "application/json": components["schemas"]["LinkRunOut"][];
                 };
             };
             /** @description Validation Error */
@@ -5955,7 +5975,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["app__linkage__schemas__NewRun"];
+                "application/json": components["schemas"]["NewLinkRun"];
             };
         };
         responses: {
@@ -5965,7 +5985,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"];
+                    "application/json": components["schemas"]["LinkRunOut"];
                 };
             };
             /** @description Validation Error */
@@ -5996,7 +6016,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"];
+                    "application/json": components["schemas"]["LinkRunOut"];
                 };
             };
             /** @description Validation Error */
@@ -6027,7 +6047,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__linkage__schemas__RunOut"];
+                    "application/json": components["schemas"]["LinkRunOut"];
                 };
             };
             /** @description Validation Error */
@@ -6121,7 +6141,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["app__screening__schemas__NewDecision"];
+                "application/json": components["schemas"]["NewDecision"];
             };
         };
         responses: {
@@ -6192,7 +6212,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__screening__schemas__RunOut"][];
+                    "application/json": components["schemas"]["RunOut"][];
                 };
             };
             /** @description Validation Error */
@@ -6215,7 +6235,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["app__screening__schemas__NewRun"];
+                "application/json": components["schemas"]["NewRun"];
             };
         };
         responses: {
@@ -6225,7 +6245,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__screening__schemas__RunOut"];
+                    "application/json": components["schemas"]["RunOut"];
                 };
             };
             /** @description Validation Error */
@@ -6256,7 +6276,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__screening__schemas__RunOut"];
+                    "application/json": components["schemas"]["RunOut"];
                 };
             };
             /** @description Validation Error */
@@ -6287,7 +6307,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__screening__schemas__RunOut"];
+                    "application/json": components["schemas"]["RunOut"];
                 };
             };
             /** @description Validation Error */
@@ -6448,7 +6468,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                    "application/json": components["schemas"]["BatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -6520,7 +6540,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                    "application/json": components["schemas"]["BatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -6555,7 +6575,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                    "application/json": components["schemas"]["BatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -6590,7 +6610,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                    "application/json": components["schemas"]["BatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -6625,7 +6645,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                    "application/json": components["schemas"]["BatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -6660,7 +6680,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                    "application/json": components["schemas"]["BatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -6695,7 +6715,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["app__review__schemas__BatchOut"];
+                    "application/json": components["schemas"]["BatchOut"];
                 };
             };
             /** @description Validation Error */
@@ -7496,6 +7516,38 @@ export interface operations {
         };
     };
     on_paper_api_dossiers__layer___entity_id__pdf_get: {
+        parameters: {
+            query?: {
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path: {
+                layer: "intakes" | "permits";
+                entity_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    on_the_map_api_dossiers__layer___entity_id__map_png_get: {
         parameters: {
             query?: {
                 lang?: "zh" | "en";
