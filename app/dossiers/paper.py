@@ -1,5 +1,6 @@
 """A dossier as PDF: the sections, a picture of the map, photos, and the address under which it is found again."""
 
+import io
 import math
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ FONTS = (
 PATIENCE_S = 60
 MAP_PX = (1044, 540)
 """Of the picture: 174 mm across at 152 dots an inch."""
+RING = "#d01c8b"
 EDGE_M = 20037508.342789244
 LEAST_M = 5_000.0
 """Least width of the map: a place is known by what lies around it."""
@@ -71,6 +73,23 @@ def box_of(points: Sequence[Point]) -> Box | None:
 
 def _mercator(lon: float, lat: float) -> tuple[float, float]:
     return lon / 180 * EDGE_M, math.asinh(math.tan(math.radians(lat))) / math.pi * EDGE_M
+
+
+def ringed(picture: bytes, points: Sequence[Point], box: Box) -> bytes:
+    """The picture (PNG) with a ring around each position."""
+    from PIL import Image, ImageDraw
+
+    with Image.open(io.BytesIO(picture)) as opened:
+        image = opened.convert("RGB")
+    pen = ImageDraw.Draw(image)
+    for point in points:
+        at = _place(point, box)
+        x, y = at["x"] * image.width, at["y"] * image.height
+        for radius, colour, width in ((14, "#ffffff", 6), (12, RING, 3)):
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=width)
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
 
 
 def pdf(dossier: Dossier, sheet: Sheet) -> bytes:

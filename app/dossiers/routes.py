@@ -14,6 +14,7 @@ from app.documents import queries as documents
 from app.documents.files import Store
 from app.dossiers import intake, paper, permit
 from app.dossiers.sections import Dossier, Lang, Layer
+from app.errors import NotFound
 
 router = APIRouter(prefix="/api/dossiers", tags=["dossiers"])
 MAKERS = {"intakes": intake.dossier, "permits": permit.dossier}
@@ -49,6 +50,26 @@ async def on_paper(
         "Cache-Control": "private, no-store",
     }
     return Response(content, media_type="application/pdf", headers=headers)
+
+
+@router.get("/{layer}/{entity_id}/map.png", response_class=Response)
+async def on_the_map(
+    layer: Layer,
+    entity_id: int,
+    caller: CurrentActor,
+    services: ServicesDep,
+    lang: Lang = "zh",
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """Where it lies, as a picture of the one map."""
+    found, _ = await run_in_threadpool(_read, services, caller, layer, entity_id, lang)
+    box = paper.box_of(found.points)
+    if box is None:
+        raise NotFound("没有位置可画 (there is no position to draw)")
+    draw: MapPicture = services.parts["map_picture"]
+    picture = await draw(caller, box, paper.MAP_PX, lang)
+    content = await run_in_threadpool(paper.ringed, picture, found.points, box)
+    return Response(content, media_type="image/png", headers={"Cache-Control": "private, no-store"})
 
 
 def _read(

@@ -1,6 +1,6 @@
 import { QueryClient, VueQueryPlugin } from "@tanstack/vue-query";
 import { createApp } from "vue";
-import App from "./App.vue";
+import AppRoot from "./AppRoot.vue";
 import { Problem } from "./api/problem";
 import { i18n } from "./i18n";
 import { router } from "./router";
@@ -16,4 +16,4 @@ const queries = new QueryClient({
 	},
 });
 
-createApp(App).use(router).use(i18n).use(VueQueryPlugin, { queryClient: queries }).mount("#app");
+createApp(AppRoot).use(router).use(i18n).use(VueQueryPlugin, { queryClient: queries }).mount("#app");

@@ -6,6 +6,8 @@ declare module "vue-router" {
 	interface RouteMeta {
 		/** Message key of the panel's heading; none: the place is a sheet of its own. */
 		heading?: string;
+		/** A page of its own, without the map. */
+		page?: boolean;
 	}
 }
 
@@ -20,6 +22,13 @@ export const router = createRouter({
 			meta: { heading: "candidates.title" },
 		},
 		{ path: "/import", name: "import", component: () => import("./desks/imports/ImportDesk.vue") },
+		{
+			path: "/dossier/:layer(intakes|permits)/:id(\\d+)",
+			name: "dossier",
+			component: () => import("./dossier/DossierPage.vue"),
+			props: (route) => ({ layer: route.params.layer, id: Number(route.params.id) }),
+			meta: { page: true },
+		},
 		{ path: "/:rest(.*)*", redirect: "/" },
 	],
 });

@@ -1,8 +1,10 @@
+import dossier from "./en/dossier";
 import type zh from "./zh";
 
 type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
 
 const en: Same<typeof zh> = {
+	dossier,
 	app: { name: "Shuitu", full: "The one map of water intakes" },
 	common: {
 		retry: "Try again",

@@ -1,4 +1,7 @@
+import dossier from "./zh/dossier";
+
 export default {
+	dossier,
 	app: { name: "水图", full: "取水口“一张图”" },
 	common: {
 		retry: "重试",
