@@ -35,6 +35,7 @@ import app.registry.routes
 import app.review.routes
 import app.screening.routes
 import app.search.routes
+import app.statistics.routes
 from app import jobs
 from app.access.service import Identifier
 from app.changes.ending import told_of_signals
@@ -105,6 +106,7 @@ def routers() -> list[APIRouter]:
         app.linkage.routes.router,
         app.screening.routes.router,
         app.review.routes.router,
+        app.statistics.routes.router,
         app.changes.routes.router,
         app.exchange.routes.router,
         app.documents.routes.router,
