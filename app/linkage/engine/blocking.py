@@ -15,9 +15,9 @@ Keys = npt.NDArray[np.uint64]
 NEAREST, REACH_M = 8, 2_000.0
 CELL_DEGREES = 0.05
 """About 5 km: rows that share a common name or holder are compared where they are as near as this."""
-FEW, MANY = 12, 60
+FEW, MANY = 10, 40
 """Rows of B that one key may bring: a word alone, and something as telling as a code."""
-RARE_WORDS = 4
+RARE_WORDS = 3
 
 
 class Blocks:
@@ -53,22 +53,16 @@ class Blocks:
     def _kinds(self, side: Side, *, of_b: bool) -> Iterator[tuple[str, int, Ints, Keys]]:
         """(kind, rows of B that a key may bring, rows, keys)."""
         whole = lambda n: [f"{n.core}|{'|'.join(n.numbers)}"]  # noqa: E731
-        core = lambda n: [n.core] if n.core else []  # noqa: E731
         rare = lambda n: _rare(n, self._frequency)  # noqa: E731
         two = lambda n: _two(n, self._frequency)  # noqa: E731
         every = np.arange(len(side))
         for field in ("name", "holder"):
             texts: Texts = getattr(side, field)
-            for kind, make, most in (
-                ("whole", whole, MANY),
-                ("core", core, MANY),
-                ("rare", rare, FEW),
-                ("two", two, FEW),
-            ):
-                yield f"{field}-{kind}", most, *_of_texts(texts, make)
-            for kind, make in (("core", core), ("rare", rare)):
+            yield f"{field}-two", FEW, *_of_texts(texts, two)
+            for kind, make, most in (("whole", whole, MANY), ("rare", rare, FEW)):
                 rows, keys = _of_texts(texts, make)
-                yield f"{field}-{kind}-cell", MANY, *_in_cells(rows, keys, side.lonlat, neighbours=not of_b)
+                yield f"{field}-{kind}", most // 2, rows, keys
+                yield f"{field}-{kind}-cell", most, *_in_cells(rows, keys, side.lonlat, neighbours=not of_b)
         yield "uscc", MANY, *_of_words(side.uscc, lambda code: [code])
         for most, kind, make in (
             (MANY, "code", lambda code: [look_alike(code)]),

@@ -17,13 +17,15 @@ from app.linkage.engine.model import Model, all_levels
 from app.linkage.engine.reasons import reasons_of
 from app.linkage.engine.records import PAIRS, Linked, LinkSettings, Progress
 from app.linkage.engine.rivals import marginals
-from app.linkage.engine.sides import Side, cleaned
+from app.linkage.engine.sides import Side, cleaned, floats
 from app.linkage.engine.statistics import Statistics
 from app.linkage.engine.training import NEGATIVE_ROWS, refined, sample
 
 Ints = npt.NDArray[np.int64]
 HOPELESS = -9.0
 """Natural-log odds below which a pair is no rival of any other."""
+NEIGHBOURHOOD = 0.1
+"""Degrees."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,18 @@ def train(left: pa.Table, right: pa.Table, b: Side, blocks: Blocks, settings: Li
 
 
 def _some(table: pa.Table, most: int, rng: np.random.Generator) -> pa.Table:
+    """About `most` rows: whole neighbourhoods, for rivals must be seen together."""
     if len(table) <= most:
         return table
-    return table.take(np.sort(rng.choice(len(table), most, replace=False)))
+    lon, lat = (floats(table, name) for name in ("lon", "lat"))
+    cells = np.nan_to_num(np.floor(lon / NEIGHBOURHOOD) * 10_000 + np.floor(lat / NEIGHBOURHOOD), nan=-1.0)
+    _, cell, sizes = np.unique(cells, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    enough = order[: int(np.searchsorted(np.cumsum(sizes[order]), most)) + 1]
+    rows = np.flatnonzero(np.isin(cell, enough))
+    if len(rows) > 2 * most:
+        rows = rows[: 2 * most] if len(sizes) > 1 else np.sort(rng.choice(rows, most, replace=False))
+    return table.take(rows)
 
 
 def _unique(side: Side, name: str) -> None:

@@ -1,13 +1,14 @@
 """Measures of candidate pairs: how near, how alike. Every measure is NaN where a side says nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz.distance import Levenshtein
-from rapidfuzz.fuzz import partial_ratio, token_sort_ratio
+from rapidfuzz.distance import OSA
+from rapidfuzz.fuzz import partial_ratio, ratio
 from rapidfuzz.process import cpdist
 
+from app.linkage.engine import wording
 from app.linkage.engine.codes import digits, look_alike
 from app.linkage.engine.grams import cosines
 from app.linkage.engine.names import Name
@@ -18,6 +19,8 @@ Ints = npt.NDArray[np.int64]
 Measured = npt.NDArray[np.float32]
 LONG_CODE = 6
 """Codes shorter than this differ in one character by chance."""
+HOPELESS = 0.2
+"""Names less alike than this in their letters are not compared word by word."""
 
 
 def measures(a: Side, b: Side, i: Ints, j: Ints, statistics: Statistics) -> dict[str, Measured]:
@@ -30,7 +33,9 @@ def measures(a: Side, b: Side, i: Ints, j: Ints, statistics: Statistics) -> dict
         "volume": _ratio(a.annual_m3[i], b.annual_m3[j]),
     }
     for field in ("name", "holder", "place", "water_body"):
-        found[field] = _alike(getattr(a, field), getattr(b, field), i, j, statistics.idf(field))
+        found[field] = _alike(
+            getattr(a, field), getattr(b, field), i, j, statistics.idf(field), *statistics.word_weights(field)
+        )
     for name, field in (("source_type", "source"), ("county", "county"), ("purpose", "purpose")):
         found[name] = _equal(getattr(a, field), getattr(b, field), i, j)
     return found
@@ -41,8 +46,10 @@ def _distance(a: Side, b: Side, i: Ints, j: Ints) -> Measured:
     return metres.astype(np.float32)
 
 
-def _alike(a: Texts, b: Texts, i: Ints, j: Ints, idf: Measured) -> Measured:
-    """Likeness of two names in 0…1: the mean of weighted character pairs and of the edit distance."""
+def _alike(
+    a: Texts, b: Texts, i: Ints, j: Ints, idf: Measured, weights: Mapping[str, float], rare: float
+) -> Measured:
+    """Likeness of two names in 0…1: character pairs and edit distance, and word by word for Latin ones."""
     found = np.full(len(i), np.nan, np.float32)
     x, y = a.rows[i], b.rows[j]
     both = np.flatnonzero((x >= 0) & (y >= 0))
@@ -51,15 +58,23 @@ def _alike(a: Texts, b: Texts, i: Ints, j: Ints, idf: Measured) -> Measured:
     different, back = np.unique(x[both].astype(np.int64) * len(b.values) + y[both], return_inverse=True)
     x, y = (different // len(b.values)).astype(np.int32), (different % len(b.values)).astype(np.int32)
     cosine = cosines(a.grams.weighted(idf), b.grams.weighted(idf), x, y)
-    left, right = [a.values[k].core for k in x.tolist()], [b.values[k].core for k in y.tolist()]
-    edit = cpdist(left, right, scorer=token_sort_ratio, dtype=np.float32, workers=-1) / 100
+    one, other = [a.values[k] for k in x.tolist()], [b.values[k] for k in y.tolist()]
+    left, right = [v.core for v in one], [v.core for v in other]
+    # Spaces come and go: Deepwell, Deep Well.
+    close_up, close_up_too = [t.replace(" ", "") for t in left], [t.replace(" ", "") for t in right]
+    edit = cpdist(close_up, close_up_too, scorer=ratio, dtype=np.float32, workers=-1) / 100
     part = cpdist(left, right, scorer=partial_ratio, dtype=np.float32, workers=-1) / 100
     shorter = np.array([min(len(p), len(q)) for p, q in zip(left, right, strict=True)])
-    same = np.array([p == q for p, q in zip(left, right, strict=True)])
-    contained = np.where(shorter >= 3, part * 0.9, 0)
-    alike = np.maximum((cosine + edit) / 2, np.where(part > 0.95, (contained + cosine) / 2, 0))
-    alike = np.where(same, 1.0, np.minimum(alike, 0.969))
-    found[both] = alike[back]
+    alike = (cosine + edit) / 2
+    inside = (part > 0.95) & (shorter >= 3)
+    alike = np.where(inside, np.maximum(alike, (0.9 + cosine) / 2), alike)
+    latin = np.flatnonzero([v.latin and w.latin for v, w in zip(one, other, strict=True)])
+    latin = latin[(alike[latin] > HOPELESS) & (alike[latin] < 0.97)]
+    if len(latin):
+        words = wording.alike([one[k].words for k in latin], [other[k].words for k in latin], weights, rare)
+        alike[latin] = np.maximum(alike[latin], words)
+    same = np.array([p == q for p, q in zip(close_up, close_up_too, strict=True)])
+    found[both] = np.where(same, 1.0, np.minimum(alike, 0.969))[back]
     return found
 
 
@@ -109,26 +124,30 @@ def _code(a: Words, b: Words, i: Ints, j: Ints) -> Measured:
     both = np.flatnonzero((x >= 0) & (y >= 0))
     if not len(both):
         return found
-    different, back = np.unique(x[both].astype(np.int64) * len(b.values) + y[both], return_inverse=True)
-    left = [a.values[k] for k in (different // len(b.values)).tolist()]
-    right = [b.values[k] for k in (different % len(b.values)).tolist()]
-    apart = cpdist(left, right, scorer=Levenshtein.distance, score_cutoff=1, dtype=np.int32, workers=-1)
-    found[both] = np.array(
-        [_code_level(p, q, d) for p, q, d in zip(left, right, apart.tolist(), strict=True)], np.float32
-    )[back]
+    x, y = x[both], y[both]
+    level = np.zeros(len(both), np.float32)
+    for worth, form in ((1.0, digits), (3.0, look_alike), (4.0, str)):
+        p, q = _numbered(a.values, b.values, form)
+        level[(p[x] == q[y]) & (p[x] >= 0)] = worth
+    lengths_a, lengths_b = (np.array([len(v) for v in words.values]) for words in (a, b))
+    slip = (
+        (level <= 1)
+        & (np.minimum(lengths_a[x], lengths_b[y]) >= LONG_CODE)
+        & (abs(lengths_a[x] - lengths_b[y]) <= 1)
+    )
+    unsure = np.flatnonzero(slip)
+    left, right = [a.values[k] for k in x[unsure].tolist()], [b.values[k] for k in y[unsure].tolist()]
+    apart = cpdist(left, right, scorer=OSA.distance, score_cutoff=1, dtype=np.int32, workers=-1)
+    level[unsure[apart == 1]] = 2.0
+    found[both] = level
     return found
 
 
-def _code_level(p: str, q: str, apart: int) -> float:
-    if apart == 0:
-        return 4.0
-    if apart > 1 and len(p) != len(q) and not (p in q or q in p):
-        return 0.0
-    if look_alike(p) == look_alike(q):
-        return 3.0
-    if apart == 1 and min(len(p), len(q)) >= LONG_CODE:
-        return 2.0
-    return 1.0 if digits(p) and digits(p) == digits(q) else 0.0
+def _numbered(a: Sequence[str], b: Sequence[str], form: Callable[[str], str]) -> tuple[Ints, Ints]:
+    """The values of both under one numbering of their forms; -1 for an empty form."""
+    where: dict[str, int] = {"": -1}
+    p, q = (np.array([where.setdefault(form(v), len(where)) for v in values], np.int64) for values in (a, b))
+    return p, q
 
 
 def _uscc(a: Words, b: Words, i: Ints, j: Ints) -> Measured:

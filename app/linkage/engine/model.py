@@ -15,7 +15,7 @@ from app.linkage.engine.statistics import COUNTED, Statistics
 VERSION = 1
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-MOST_COMMONNESS = 3.0
+MOST_COMMONNESS = 3.5
 """A common name never takes, and a rare one never adds, more than this (natural log)."""
 LEAST = 1e-5
 
@@ -70,7 +70,7 @@ class Model:
     def _commonness(self, a: Side, field: str, i: Ints, levels: Levels) -> Floats:
         """A name that many have tells less (term frequency): of the best level only."""
         texts = getattr(a, field)
-        per_value = np.log(self.statistics.repeated(field)) - np.log(self.statistics.common(texts, field))
+        per_value = -self.statistics.commonness(texts, field)
         adjusted = np.append(np.clip(per_value, -MOST_COMMONNESS, MOST_COMMONNESS), 0.0)
         return np.where(levels == 0, adjusted[texts.rows[i]], 0.0)
 

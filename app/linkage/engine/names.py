@@ -26,10 +26,98 @@ GENERIC_ZH = re.compile(r"取水口|取水点|取水泵站|取水工程|取水�
 PUNCTUATION = re.compile(r"[^\w\s\u4e00-\u9fff\ufffd]+|_")
 INITIALS = re.compile(r"\b(?:[a-z]\.){2,}(?:[a-z]\b)?")
 FORMS = frozenset(
-    ["inc", "incorporated", "corp", "corporation", "co", "company", "llc", "lc", "ltd", "limited", "lp", "llp", "llp", "plc", "pty", "sarl", "scea", "earl", "gaec", "sas", "sasu", "sa", "sci", "snc", "eurl", "scop", "asl", "asa", "cuma", "ste", "societe", "sl", "slu", "sociedad", "anonima", "cv", "coop", "srl", "spa", "gmbh", "ag", "kg", "bv", "nv", "mr", "mrs", "ms", "dr", "jr", "sr", "et", "al", "etal", "trustee", "trustees"]
+    [
+        "inc",
+        "incorporated",
+        "corp",
+        "corporation",
+        "co",
+        "company",
+        "llc",
+        "lc",
+        "ltd",
+        "limited",
+        "lp",
+        "llp",
+        "llp",
+        "plc",
+        "pty",
+        "sarl",
+        "scea",
+        "earl",
+        "gaec",
+        "sas",
+        "sasu",
+        "sa",
+        "sci",
+        "snc",
+        "eurl",
+        "scop",
+        "asl",
+        "asa",
+        "cuma",
+        "ste",
+        "societe",
+        "sl",
+        "slu",
+        "sociedad",
+        "anonima",
+        "cv",
+        "coop",
+        "srl",
+        "spa",
+        "gmbh",
+        "ag",
+        "kg",
+        "bv",
+        "nv",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "jr",
+        "sr",
+        "et",
+        "al",
+        "etal",
+        "trustee",
+        "trustees",
+    ]
 )
 STOP = frozenset(
-    ["the", "of", "and", "a", "an", "de", "du", "des", "la", "le", "les", "l", "d", "del", "los", "las", "el", "y", "et", "e", "en", "di", "von", "van", "und", "der", "die", "das", "for", "by", "at"]
+    [
+        "the",
+        "of",
+        "and",
+        "a",
+        "an",
+        "de",
+        "du",
+        "des",
+        "la",
+        "le",
+        "les",
+        "l",
+        "d",
+        "del",
+        "los",
+        "las",
+        "el",
+        "y",
+        "et",
+        "e",
+        "en",
+        "di",
+        "von",
+        "van",
+        "und",
+        "der",
+        "die",
+        "das",
+        "for",
+        "by",
+        "at",
+    ]
 )
 # Long form → one short form, for the long form says which it is and the short one is ambiguous (st).
 SHORT = {
@@ -60,6 +148,7 @@ class Name:
     words: tuple[str, ...]
     """What to compare it by: words of a Latin name, single characters and pairs of a Chinese one."""
     numbers: tuple[str, ...]
+    latin: bool = False
 
 
 EMPTY = Name("", "", (), ())
@@ -104,4 +193,4 @@ def _latin(folded: str) -> Name:
         word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
         for word in kept
     ]
-    return Name(" ".join(PUNCTUATION.sub(" ", folded).split()), " ".join(kept), tuple(kept), numbers)
+    return Name(" ".join(PUNCTUATION.sub(" ", folded).split()), " ".join(kept), tuple(kept), numbers, True)

@@ -77,7 +77,7 @@ class LinkSettings:
     """Folder for what does not fit in memory; a temporary one without it."""
     batch_rows: int = 200_000
     """Rows of side A that are compared at a time, which bounds memory."""
-    training_rows: int = 40_000
+    training_rows: int = 15_000
     """Rows of side A from which the model is estimated."""
     decided: pa.Table | None = None
     """Decided pairs (a, b, same: bool) to calibrate the probabilities with."""

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-MOST_ROUNDS, SETTLED = 60, 1e-4
+MOST_ROUNDS, SETTLED = 40, 1e-3
+NO_RIVAL = -7.0
+"""Pairs of lower odds (0.1 %) take nothing from others."""
 DAMPING = 0.5
 MOST_LOG_ODDS = 25.0
 """Beyond it, sums of odds would lose the smaller ones to rounding."""
@@ -25,9 +27,16 @@ def marginals(
     if not len(i):
         return np.empty(0)
     w = np.exp(np.clip(log_odds, -MOST_LOG_ODDS, MOST_LOG_ODDS))
+    p: Floats = w / (1 + w)
+    matters = np.flatnonzero(log_odds > NO_RIVAL)
+    p[matters] = _competing(i[matters], j[matters], w[matters], compete_a, compete_b)
+    return p
+
+
+def _competing(i: Ints, j: Ints, w: Floats, compete_a: bool, compete_b: bool) -> Floats:
     a, b = _numbered(i), _numbered(j)
     from_a, from_b = w.copy(), w.copy()
-    for _ in range(MOST_ROUNDS if compete_a and compete_b else 2):
+    for _ in range(MOST_ROUNDS):
         to_b = w / (1 + _others(a, from_b)) if compete_a else w
         to_a = w / (1 + _others(b, to_b)) if compete_b else w
         moved = np.max(np.abs(np.log(to_b / from_a)), initial=0) + np.max(

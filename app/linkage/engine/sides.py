@@ -107,6 +107,13 @@ def standard(table: pa.Table) -> pa.Table:
     return pa.table(columns, schema=RECORD)
 
 
+def floats(table: pa.Table, name: str) -> Floats:
+    """A column of numbers, NaN where there is none."""
+    if name not in table.column_names:
+        return np.full(len(table), np.nan)
+    return np.asarray(pc.cast(table[name], pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
 def sphere(lon: Floats, lat: Floats) -> Floats:
     """Points in metres on the sphere, whose straight distances are distances on the ground for what is near."""
     usable = np.isfinite(lon) & np.isfinite(lat) & (np.abs(lat) <= 90) & (np.abs(lon) <= 360)

@@ -1,5 +1,6 @@
 """How common things are: pairs of characters, and whole names. Small enough to be kept in a model."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from app.linkage.engine.sides import Side, Texts
 
 FIELDS = ("name", "holder", "place", "water_body")
 COUNTED = ("name", "holder")
+FEW_OTHERS = 0.2
+"""What a value that no other row has is taken to be shared by: registers are never complete. A guess of 2026-11."""
+MOST_VALUES = 20_000
 MOST = 4_000
 """What is commoner than anything else is remembered; all else counts as rare."""
 
@@ -24,10 +28,14 @@ class Statistics:
     values: Mapping[str, Mapping[str, float]]
     rare: Mapping[str, float]
     """The frequency of what is not remembered."""
+    words: Mapping[str, Mapping[str, float]]
+    """Of words of Latin names, in parts of the values."""
+    others: Mapping[str, float]
+    """How many other rows of its side have a row's value, on average."""
 
     @classmethod
     def of(cls, *sides: Side) -> "Statistics":
-        grams, values, rare = {}, {}, {}
+        grams, values, rare, words, others = {}, {}, {}, {}, {}
         for field in FIELDS:
             texts: list[Texts] = [getattr(side, field) for side in sides]
             documents = max(1, sum(len(t.values) for t in texts))
@@ -35,9 +43,11 @@ class Statistics:
             top = _most(counted)
             grams[field] = {int(k): float(counted[k] / documents) for k in top}
             rare[field] = 1 / documents
+            words[field] = _word_frequencies(texts, documents)
         for field in COUNTED:
-            values[field] = _frequencies([getattr(side, field) for side in sides])
-        return cls(grams, values, rare)
+            texts = [getattr(side, field) for side in sides]
+            values[field], others[field] = _repeated(texts)
+        return cls(grams, values, rare, words, others)
 
     def idf(self, field: str) -> npt.NDArray[np.float32]:
         """Weight of each pair of characters, shape (2^BITS,)."""
@@ -47,24 +57,26 @@ class Statistics:
         found[np.fromiter(known, np.int64, len(known))] = [0.1 - np.log(min(1.0, f)) for f in known.values()]
         return found
 
-    def common(self, texts: Texts, field: str) -> npt.NDArray[np.float64]:
-        """Part of the rows that have each value of `texts`, shape (values,)."""
-        known, rare = self.values[field], self.rare[field]
-        return np.array([known.get(v.core, rare) for v in texts.values] or [rare])
+    def word_weights(self, field: str) -> tuple[Mapping[str, float], float]:
+        """What each remembered word tells (natural log), and what any other does."""
+        rare = float(0.1 - np.log(self.rare[field]))
+        return {word: float(0.1 - np.log(min(1.0, f))) for word, f in self.words[field].items()}, rare
 
-    def repeated(self, field: str) -> float:
-        """How likely two random rows have the same value."""
+    def commonness(self, texts: Texts, field: str) -> npt.NDArray[np.float64]:
+        """How much more others share each value than a row's value is shared on average; natural log, shape (values,)."""
         known = self.values[field]
-        return max(self.rare[field], float(sum(f * f for f in known.values())))
+        shared = np.array([known.get(v.core, 0.0) for v in texts.values] or [0.0])
+        found: npt.NDArray[np.float64] = np.log((shared + FEW_OTHERS) / (self.others[field] + FEW_OTHERS))
+        return found
 
     def as_json(self) -> dict[str, Any]:
         return {"grams": {f: {str(k): round(v, 7) for k, v in g.items()} for f, g in self.grams.items()},
-                "values": self.values, "rare": self.rare}  # fmt: skip
+                "values": self.values, "rare": self.rare, "words": self.words, "others": self.others}  # fmt: skip
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Statistics":
         grams = {f: {int(k): v for k, v in g.items()} for f, g in kept["grams"].items()}
-        return cls(grams, kept["values"], kept["rare"])
+        return cls(grams, kept["values"], kept["rare"], kept["words"], kept["others"])
 
 
 def _most(counted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -72,12 +84,26 @@ def _most(counted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return found[np.argsort(-counted[found], kind="stable")[:MOST]]
 
 
-def _frequencies(texts: list[Texts]) -> dict[str, float]:
-    counted: dict[str, int] = {}
-    rows = 0
+def _word_frequencies(texts: list[Texts], documents: int) -> dict[str, float]:
+    counted = Counter(
+        word for column in texts for value in column.values if value.latin for word in set(value.words)
+    )
+    return {word: round(count / documents, 7) for word, count in counted.most_common(MOST) if count > 1}
+
+
+def _repeated(texts: list[Texts]) -> tuple[dict[str, float], float]:
+    """How many other rows of a side have a value (the mean of the sides), for values that repeat; and the mean over rows."""
+    shared: dict[str, float] = {}
+    pairs = rows = 0.0
     for column in texts:
-        rows += int(column.counts.sum())
-        for value, count in zip(column.values, column.counts.tolist(), strict=True):
-            counted[value.core] = counted.get(value.core, 0) + count
-    often = sorted((item for item in counted.items() if item[1] > len(texts)), key=lambda kv: (-kv[1], kv[0]))
-    return {core: count / max(1, rows) for core, count in often[:MOST]}
+        counts = column.counts
+        pairs += float((counts * (counts - 1)).sum())
+        rows += float(counts.sum())
+        by_core: Counter[str] = Counter()
+        for value, count in zip(column.values, counts.tolist(), strict=True):
+            by_core[value.core] += count
+        for core, count in by_core.items():
+            if count > 1:
+                shared[core] = shared.get(core, 0.0) + (count - 1) / len(texts)
+    often = sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:MOST_VALUES]
+    return dict(often), pairs / max(1.0, rows)

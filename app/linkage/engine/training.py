@@ -22,7 +22,10 @@ from app.linkage.engine.sides import Side
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 ROUNDS = 12
-NEGATIVE_ROWS = 20_000
+NEGATIVE_ROWS = 6_000
+LEAST_OF_PRIOR = 0.4
+"""No level is taken to be rarer among true pairs than this part of what experience says: else the first rounds, which
+find the easy pairs, would teach the later ones that there are no others."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ def _maximised(model: Model, seen: Sample, p: Floats) -> Model:
         other = np.bincount(levels[known], 1 - p[known], size)
         within = seen.unlike[name]
         other = other + np.bincount(within[within >= 0], minlength=size)
-        m[name] = _smoothed(same, prior.m[name])
+        m[name] = np.maximum(_smoothed(same, prior.m[name]), prior.m[name] * LEAST_OF_PRIOR)
+        m[name] /= m[name].sum()
         u[name] = _smoothed(other, prior.u[name])
     found = float(p.sum())
     rows = len(np.unique(seen.i))
