@@ -10,7 +10,7 @@ from app.actor import Actor
 from app.errors import Conflict, InvalidInput, NotFound
 from app.linkage import deciding, queries, service
 from app.linkage.deciding import Given, Publish
-from app.linkage.schemas import BulkAction, Filter, NewMatchBatch
+from app.linkage.schemas import BulkAction, MatchFilter, NewMatchBatch
 
 MOST = 5_000
 """Lines a batch: as many as one transaction keeps from others for some seconds."""
@@ -26,7 +26,7 @@ FITS = {
 OPEN_TO_BULK = "o.intake_id is not null and o.decided_by is distinct from 'person'"
 
 
-def preview(session: Session, action: BulkAction, wanted: Filter) -> dict[str, Any]:
+def preview(session: Session, action: BulkAction, wanted: MatchFilter) -> dict[str, Any]:
     """How many lines the action would decide, how many of the filter it leaves out, and some of them."""
     which, given = queries.narrowed(wanted.model_dump())
     fitting = f"{which} and {OPEN_TO_BULK} and {FITS[action]}"

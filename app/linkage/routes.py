@@ -10,9 +10,9 @@ from app.errors import InvalidInput
 from app.linkage import bulk, queries, runs, service
 from app.linkage.schemas import (
     BulkAction,
-    Filter,
     LinkRunOut,
     MatchBatchOut,
+    MatchFilter,
     MatchPreview,
     NewLinkRun,
     NewMatch,
@@ -24,7 +24,7 @@ from app.linkage.schemas import (
 )
 
 router = APIRouter(prefix="/api/linkage", tags=["linkage"])
-FilterDep = Annotated[Filter, Depends()]
+MatchFilterDep = Annotated[MatchFilter, Depends()]
 Reader = require(Permission.READ)
 Officer = require(Permission.MATCH)
 
@@ -32,7 +32,7 @@ Officer = require(Permission.MATCH)
 @router.get("/outcomes")
 def outcomes(
     tx: Tx,
-    wanted: FilterDep,
+    wanted: MatchFilterDep,
     after: str | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     actor: Actor = Reader,
@@ -101,7 +101,7 @@ def progress(
 
 
 @router.get("/batches/preview")
-def preview(tx: Tx, action: BulkAction, wanted: FilterDep, actor: Actor = Officer) -> MatchPreview:
+def preview(tx: Tx, action: BulkAction, wanted: MatchFilterDep, actor: Actor = Officer) -> MatchPreview:
     """How many lines a decision by filter would touch."""
     return MatchPreview.model_validate(bulk.preview(tx, action, wanted))
 

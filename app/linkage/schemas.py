@@ -24,7 +24,7 @@ class Comparison(BaseModel):
     agreement: Agreement
 
 
-class Reason(BaseModel):
+class LinkReason(BaseModel):
     """Why a pair is thought to be one, or not."""
 
     code: str
@@ -66,7 +66,7 @@ class PairOut(BaseModel):
     state: PairState
     probability: float | None
     distance_m: float | None
-    reasons: list[Reason]
+    reasons: list[LinkReason]
     conflicts: list[str]
     decided_by: str | None
     decided_name: str | None
@@ -101,7 +101,7 @@ class IntakeFacts(BaseModel):
     """As the register names it, where that is no permit of the store."""
 
 
-class LinkOut(BaseModel):
+class MatchLink(BaseModel):
     """A link in force."""
 
     permit_id: int
@@ -159,7 +159,7 @@ class OutcomeOut(OutcomeRow):
     intake: IntakeFacts | None
     permit: PermitPlace | None
     pairs: list[PairOut]
-    links: list[LinkOut]
+    links: list[MatchLink]
     decisions: list[MatchOut]
     run_id: int | None
 
@@ -192,7 +192,7 @@ class NewMatch(BaseModel):
     intake: NewIntake | None = None
 
 
-class Filter(BaseModel):
+class MatchFilter(BaseModel):
     """Which lines; what is not given does not narrow."""
 
     outcome: Outcome | None = None
@@ -209,7 +209,7 @@ class Filter(BaseModel):
 
 class NewMatchBatch(BaseModel):
     action: BulkAction
-    filter: Filter
+    filter: MatchFilter
     wanted: int = Field(ge=1)
     """The number as it was previewed; if it is another by now, nothing is done and the answer is 409."""
     ground: Ground | None = None

@@ -16,6 +16,12 @@ export const router = createRouter({
 	routes: [
 		{ path: "/", name: "map", component: LayerPanel, meta: { heading: "panel.layers" } },
 		{
+			path: "/matching",
+			name: "matching",
+			component: () => import("./desks/matching/MatchingDesk.vue"),
+			meta: { heading: "matching.title" },
+		},
+		{
 			path: "/candidates",
 			name: "candidates",
 			component: () => import("./desks/candidates/CandidatesDesk.vue"),

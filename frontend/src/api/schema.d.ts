@@ -2001,7 +2001,7 @@ export interface components {
             /** Run Id */
             run_id: number;
             /** Reasons */
-            reasons: components["schemas"]["app__screening__schemas__Reason"][];
+            reasons: components["schemas"]["Reason"][];
             /** Evidence */
             evidence: {
                 [key: string]: unknown;
@@ -2448,6 +2448,18 @@ export interface components {
             candidates: components["schemas"]["CandidateFigures"] | null;
         };
         /**
+         * Filter
+         * @description Which decided outcomes; what is not given does not narrow.
+         */
+        Filter: {
+            /** Outcomes */
+            outcomes?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt")[];
+            /** Sources */
+            sources?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown")[];
+            /** Decided By */
+            decided_by?: ("rule" | "person") | null;
+        };
+        /**
          * Finding
          * @description Why an item was rejected, or what is odd about it.
          */
@@ -2649,7 +2661,7 @@ export interface components {
              */
             recorded_at: string;
             /** Permits */
-            permits: components["schemas"]["app__exchange__schemas__LinkOut"][];
+            permits: components["schemas"]["LinkOut"][];
         };
         /** IntakeFacts */
         IntakeFacts: {
@@ -3108,6 +3120,41 @@ export interface components {
             /** Cells */
             cells: components["schemas"]["SumOut"][];
         };
+        /**
+         * LinkOut
+         * @description An intake under a permit, over time.
+         */
+        LinkOut: {
+            /** Permit No */
+            permit_no: string;
+            /** Code Scheme */
+            code_scheme: string;
+            /** Code */
+            code: string;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
+            /** Origin */
+            origin: string;
+        };
+        /**
+         * LinkReason
+         * @description Why a pair is thought to be one, or not.
+         */
+        LinkReason: {
+            /** Code */
+            code: string;
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
+            /**
+             * Against
+             * @default false
+             */
+            against: boolean;
+        };
         /** LinkRunOut */
         LinkRunOut: {
             /** Id */
@@ -3181,6 +3228,48 @@ export interface components {
             /** Finished At */
             finished_at: string | null;
         };
+        /**
+         * MatchFilter
+         * @description Which lines; what is not given does not narrow.
+         */
+        MatchFilter: {
+            /** Outcome */
+            outcome?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt" | "pending") | null;
+            /** State */
+            state?: ("open" | "rule" | "person") | null;
+            /** Region */
+            region?: number | null;
+            /** Source */
+            source?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown") | null;
+            /** Conflict */
+            conflict?: string | null;
+            /** Subject */
+            subject?: ("intake" | "permit") | null;
+            /** Min Probability */
+            min_probability?: number | null;
+            /** Max Probability */
+            max_probability?: number | null;
+            /** Q */
+            q?: string | null;
+        };
+        /**
+         * MatchLink
+         * @description A link in force.
+         */
+        MatchLink: {
+            /** Permit Id */
+            permit_id: number;
+            /** Permit Point Id */
+            permit_point_id: number | null;
+            /** Permit No */
+            permit_no: string;
+            /** Status */
+            status: string;
+            /** Holder Name */
+            holder_name: string;
+            /** Origin */
+            origin: string;
+        };
         /** MatchOut */
         MatchOut: {
             /** Id */
@@ -3238,7 +3327,7 @@ export interface components {
         NewBatches: {
             /** County Code */
             county_code: number;
-            filter?: components["schemas"]["app__review__schemas__Filter"];
+            filter?: components["schemas"]["Filter"];
             /**
              * Note
              * @default
@@ -3358,7 +3447,7 @@ export interface components {
              * @enum {string}
              */
             action: "accept" | "reject" | "unlicensed" | "exempt" | "postpone";
-            filter: components["schemas"]["app__linkage__schemas__Filter"];
+            filter: components["schemas"]["MatchFilter"];
             /** Wanted */
             wanted: number;
             /** Ground */
@@ -3526,7 +3615,7 @@ export interface components {
             /** Pairs */
             pairs: components["schemas"]["PairOut"][];
             /** Links */
-            links: components["schemas"]["app__linkage__schemas__LinkOut"][];
+            links: components["schemas"]["MatchLink"][];
             /** Decisions */
             decisions: components["schemas"]["MatchOut"][];
             /** Run Id */
@@ -3605,7 +3694,7 @@ export interface components {
             /** Distance M */
             distance_m: number | null;
             /** Reasons */
-            reasons: components["schemas"]["app__linkage__schemas__Reason"][];
+            reasons: components["schemas"]["LinkReason"][];
             /** Conflicts */
             conflicts: string[];
             /** Decided By */
@@ -3710,7 +3799,7 @@ export interface components {
             /** Limits */
             limits: components["schemas"]["LimitOut"][];
             /** Intakes */
-            intakes: components["schemas"]["app__exchange__schemas__LinkOut"][];
+            intakes: components["schemas"]["LinkOut"][];
         };
         /**
          * PermitOut
@@ -3973,6 +4062,15 @@ export interface components {
             first_name: string;
             /** Items */
             items: number;
+        };
+        /** Reason */
+        Reason: {
+            /** Code */
+            code: string;
+            /** Zh */
+            zh: string;
+            /** En */
+            en: string;
         };
         /** RegionOut */
         RegionOut: {
@@ -4427,83 +4525,6 @@ export interface components {
             label: string;
         };
         /**
-         * LinkOut
-         * @description An intake under a permit, over time.
-         */
-        app__exchange__schemas__LinkOut: {
-            /** Permit No */
-            permit_no: string;
-            /** Code Scheme */
-            code_scheme: string;
-            /** Code */
-            code: string;
-            /** Valid From */
-            valid_from: string | null;
-            /** Valid To */
-            valid_to: string | null;
-            /** Origin */
-            origin: string;
-        };
-        /**
-         * Filter
-         * @description Which lines; what is not given does not narrow.
-         */
-        app__linkage__schemas__Filter: {
-            /** Outcome */
-            outcome?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt" | "pending") | null;
-            /** State */
-            state?: ("open" | "rule" | "person") | null;
-            /** Region */
-            region?: number | null;
-            /** Source */
-            source?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown") | null;
-            /** Conflict */
-            conflict?: string | null;
-            /** Subject */
-            subject?: ("intake" | "permit") | null;
-            /** Min Probability */
-            min_probability?: number | null;
-            /** Max Probability */
-            max_probability?: number | null;
-            /** Q */
-            q?: string | null;
-        };
-        /**
-         * LinkOut
-         * @description A link in force.
-         */
-        app__linkage__schemas__LinkOut: {
-            /** Permit Id */
-            permit_id: number;
-            /** Permit Point Id */
-            permit_point_id: number | null;
-            /** Permit No */
-            permit_no: string;
-            /** Status */
-            status: string;
-            /** Holder Name */
-            holder_name: string;
-            /** Origin */
-            origin: string;
-        };
-        /**
-         * Reason
-         * @description Why a pair is thought to be one, or not.
-         */
-        app__linkage__schemas__Reason: {
-            /** Code */
-            code: string;
-            /** Zh */
-            zh: string;
-            /** En */
-            en: string;
-            /**
-             * Against
-             * @default false
-             */
-            against: boolean;
-        };
-        /**
          * Difference
          * @description A field that a version changed.
          */
@@ -4587,18 +4608,6 @@ export interface components {
              */
             decided_at: string;
         };
-        /**
-         * Filter
-         * @description Which decided outcomes; what is not given does not narrow.
-         */
-        app__review__schemas__Filter: {
-            /** Outcomes */
-            outcomes?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt")[];
-            /** Sources */
-            sources?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown")[];
-            /** Decided By */
-            decided_by?: ("rule" | "person") | null;
-        };
         /** DecisionOut */
         app__screening__schemas__DecisionOut: {
             /**
@@ -4615,15 +4624,6 @@ export interface components {
              * Format: date-time
              */
             decided_at: string;
-        };
-        /** Reason */
-        app__screening__schemas__Reason: {
-            /** Code */
-            code: string;
-            /** Zh */
-            zh: string;
-            /** En */
-            en: string;
         };
     };
     responses: never;

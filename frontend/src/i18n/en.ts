@@ -1,10 +1,12 @@
 import dossier from "./en/dossier";
+import matching from "./en/matching";
 import type zh from "./zh";
 
 type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
 
 const en: Same<typeof zh> = {
 	dossier,
+	matching,
 	app: { name: "Shuitu", full: "The one map of water intakes" },
 	common: {
 		retry: "Try again",
@@ -21,7 +23,14 @@ const en: Same<typeof zh> = {
 		copied: "Copied",
 		skip: "Skip to the map",
 	},
-	place: { label: "Places", map: "Map", candidates: "Imagery", imports: "Import", account: "Account" },
+	place: {
+		label: "Places",
+		map: "Map",
+		matching: "Matching",
+		candidates: "Imagery",
+		imports: "Import",
+		account: "Account",
+	},
 	panel: {
 		layers: "Layers and legend",
 		fold: "Fold",

@@ -1,7 +1,9 @@
 import dossier from "./zh/dossier";
+import matching from "./zh/matching";
 
 export default {
 	dossier,
+	matching,
 	app: { name: "水图", full: "取水口“一张图”" },
 	common: {
 		retry: "重试",
@@ -18,7 +20,14 @@ export default {
 		copied: "已复制",
 		skip: "跳到地图",
 	},
-	place: { label: "功能", map: "一张图", candidates: "遥感", imports: "导入", account: "账号" },
+	place: {
+		label: "功能",
+		map: "一张图",
+		matching: "比对",
+		candidates: "遥感",
+		imports: "导入",
+		account: "账号",
+	},
 	panel: {
 		layers: "图层与图例",
 		fold: "收起",
