@@ -8,6 +8,7 @@ from app.documents import queries as documents
 from app.dossiers import parts, queries
 from app.dossiers.sections import Dossier, Fact, Lang, Point, Section
 from app.dossiers.words import Words
+from app.registry import past
 
 SHOWN = (
     "code", "code_scheme", "name", "holder_name", "county_code", "basin_id", "zone_code", "town", "place", "lon", "lat",
@@ -19,9 +20,9 @@ SHOWN = (
 
 def dossier(session: Session, intake_id: int, lang: Lang) -> Dossier:
     """Everything known about an intake. Raises NotFound if there is none in scope."""
-    versions = queries.versions(session, "intake", intake_id)
-    now = versions[0]
-    words = Words(lang, queries.counties(session, {row["county_code"] for row in versions}))
+    now = queries.present(session, "intake", intake_id)
+    versions = past.versions(session, "intake", intake_id)
+    words = Words(lang, queries.counties(session, parts.counties(versions)))
     links = queries.links_of_intake(session, intake_id)
     in_force = [link for link in links if link["valid_to"] is None]
     reviews = queries.reviews(session, "intake", intake_id)

@@ -4,10 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.dossiers.sections import Cell, Difference, Entry, Fact, Section, Table, Target
-from app.dossiers.versions import steps
 from app.dossiers.words import Words
 
 Row = Mapping[str, Any]
+
+
+def counties(versions: Sequence[Row]) -> set[int]:
+    """The counties in which an entry lies or lay."""
+    return {version["row"]["county_code"] for version in versions}
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell | str]]) -> Table:
@@ -42,50 +46,66 @@ def facts(words: Words, layer: str, version: Row, names: Sequence[str]) -> Secti
 def versions(words: Words, layer: str, found: Sequence[Row]) -> Section:
     """Every version with what it changed, who recorded it and where it came from."""
     entries = []
-    for version, changes in steps(found):
+    for version in found:
         until = version["recorded_until"]
         end = (
             words.pick("现行版本", "now")
             if until is None
             else words.pick(f"至 {words.moment(until)}", f"until {words.moment(until)}")
         )
-        said = [version["actor_name"] or ""]
-        if version["filename"]:
-            row = version["source_row"]
-            said.append(
-                words.pick("来源：", "from ") + version["filename"]
-                + (words.pick(f" 第{row}行", f", row {row}") if row else "")
-            )  # fmt: skip
-        if not changes and version["version"] > 1:
+        said = [version["actor_name"] or "", _source(words, version)]
+        if not version["differences"] and version["version"] > 1:
             said.append(words.pick("内容无变化", "nothing that is shown differs"))
         entries.append(
             Entry(
-                heading=words.pick(f"第{version['version']}版（{end}）", f"Version {version['version']} ({end})"),
+                heading=words.pick(
+                    f"第{version['version']}版（{end}）", f"Version {version['version']} ({end})"
+                ),
                 at=version["recorded_at"],
                 text=" · ".join(part for part in said if part),
                 differences=[
                     Difference(
-                        title=words.title(layer, one.field),
-                        before=None if one.before in (None, "") else words.value(layer, one.field, one.before),
-                        after=None if one.after in (None, "") else words.value(layer, one.field, one.after),
+                        title=words.title(layer, one["field"]),
+                        before=_said(words, layer, one["field"], one["old"]),
+                        after=_said(words, layer, one["field"], one["new"]),
                     )
-                    for one in changes
+                    for one in version["differences"]
                 ],
             )
-        )  # fmt: skip
+        )
     return Section(id="versions", title=words.pick("版本与变动", "Versions and changes"), entries=entries)
 
 
-def limits(words: Words, rows: Sequence[Row], *, of_one: bool) -> Section:
-    def where(row: Row) -> str:
-        parts = (
-            row["period"] or words.pick("全年", "all year"),
-            "" if row["source_type"] == "all" else words.value("permits", "source_type", row["source_type"]),
-            row["well_field"],
-            "" if row["purpose"] == "all" else words.value("permits", "purpose", row["purpose"]),
-        )
-        return " · ".join(part for part in parts if part)
+def _source(words: Words, version: Row) -> str:
+    if not version["filename"]:
+        return ""
+    row = version["row"].get("source_row")
+    at = words.pick(f" 第{row}行", f", row {row}") if row else ""
+    return f"{words.pick('来源：', 'from ')}{version['filename']}{at}"
 
+
+def _said(words: Words, layer: str, field: str, value: Any) -> str | None:
+    if value is None or value == "" or value == []:
+        return None
+    if field == "limits":
+        return words.pick("；", "; ").join(
+            f"{_where(words, row)} {words.volume(row['annual_m3'])}" for row in value
+        )
+    return words.value(layer, field, value)
+
+
+def _where(words: Words, row: Row) -> str:
+    """What a limit applies to."""
+    parts = (
+        row["period"] or words.pick("全年", "all year"),
+        "" if row["source_type"] == "all" else words.value("permits", "source_type", row["source_type"]),
+        row["well_field"],
+        "" if row["purpose"] == "all" else words.value("permits", "purpose", row["purpose"]),
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def limits(words: Words, rows: Sequence[Row], *, of_one: bool) -> Section:
     heading = [
         words.pick("适用", "Applies to"),
         words.pick("年", "Annual"),
@@ -96,7 +116,7 @@ def limits(words: Words, rows: Sequence[Row], *, of_one: bool) -> Section:
     lines = [
         [
             *(() if of_one else (row["permit_no"],)),
-            where(row), words.volume(row["annual_m3"]), words.volume(row["daily_m3"]),
+            _where(words, row), words.volume(row["annual_m3"]), words.volume(row["daily_m3"]),
             words.value("intakes", "design_flow_m3s", row["flow_m3s"]), row["condition"],
         ]
         for row in rows
@@ -238,10 +258,7 @@ def documents(words: Words, found: Sequence[Row]) -> Section:
 
 def provenance(words: Words, found: Sequence[Row]) -> Section:
     """The imports that the versions came from."""
-    seen: dict[Any, Row] = {}
-    for version in reversed(found):
-        if version["import_id"] is not None:
-            seen.setdefault((version["import_id"], version["source_row"]), version)
+    files = [version for version in reversed(found) if version["filename"]]
     return Section(
         id="imports",
         title=words.pick("来源", "Where it came from"),
@@ -249,8 +266,8 @@ def provenance(words: Words, found: Sequence[Row]) -> Section:
         table=table(
             [words.pick("文件", "File"), words.pick("行号", "Row"), words.pick("入库时间", "Recorded")],
             [
-                [row["filename"] or str(row["import_id"]), str(row["source_row"] or ""), words.moment(row["recorded_at"])]
-                for row in seen.values()
+                [row["filename"], str(row["row"].get("source_row") or ""), words.moment(row["recorded_at"])]
+                for row in files
             ],
         ),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from app.dossiers import parts, queries
 from app.dossiers.intake import held
 from app.dossiers.sections import Cell, Dossier, Entry, Fact, Lang, Point, Section, Target
 from app.dossiers.words import Words
+from app.registry import past
 
 SHOWN = (
     "permit_no", "permit_no_raw", "previous_number", "e_licence", "holder_name", "status", "event", "annual_volume_m3",
@@ -20,11 +21,11 @@ MOST_POINTS = 500
 
 def dossier(session: Session, permit_id: int, lang: Lang) -> Dossier:
     """Everything known about a permit. Raises NotFound if there is none in scope."""
-    versions = queries.versions(session, "permit", permit_id)
-    now = versions[0]
+    now = queries.present(session, "permit", permit_id)
+    versions = past.versions(session, "permit", permit_id)
     links = queries.links_of_permit(session, permit_id)
     listed = queries.points(session, permit_id)
-    codes = {row["county_code"] for row in (*versions, *links, *listed)}
+    codes = parts.counties(versions) | {row["county_code"] for row in (*links, *listed)}
     words = Words(lang, queries.counties(session, codes))
     reviews = queries.reviews(session, "permit", permit_id)
     return Dossier(

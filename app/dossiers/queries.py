@@ -16,35 +16,16 @@ def _many(session: Session, statement: str, **given: Any) -> Rows:
     return [dict(row._mapping) for row in session.execute(text(statement), given)]
 
 
-VERSION = """
-select v.*, i.filename, coalesce(e.actor_name, i.actor_name) as actor_name {place} from (
-  select {columns}, null::timestamptz as recorded_until from shuitu.{one}s where id = :id
-  union all select {columns}, recorded_until from shuitu.{one}_history where id = :id) v
-left join shuitu.imports i on i.id = v.import_id
-left join lateral (select c.actor_name from shuitu.changes c where c.layer = '{one}s' and c.entity_id = :id
-                   and c.at = v.recorded_at order by c.id limit 1) e on true
-order by v.version desc"""
-COLUMNS = """select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
-  where a.attrelid = cast(:facts as regclass) and a.attnum > 0 and not a.attisdropped
-    and exists (select from pg_attribute h where h.attrelid = cast(:history as regclass) and h.attname = a.attname)"""
-
-
-def versions(session: Session, one: str, entity_id: int) -> Rows:
-    """All versions of an intake or permit (`one`: its singular), the newest first; the first row is the present one.
-
-    Raises NotFound if there is none in scope.
-    """
-    columns = session.execute(
-        text(COLUMNS), {"facts": f"shuitu.{one}s", "history": f"shuitu.{one}_history"}
-    ).scalar_one()
-    place = ", st_x(v.geom) as lon, st_y(v.geom) as lat" if one == "intake" else ""
-    found = _many(session, VERSION.format(one=one, columns=columns, place=place), id=entity_id)
-    if not found or found[0]["recorded_until"] is not None:
+def present(session: Session, one: str, entity_id: int) -> dict[str, Any]:
+    """The entry as it is now (`one`: `intake` or `permit`). Raises NotFound if there is none in scope."""
+    place = ", st_x(geom) as lon, st_y(geom) as lat" if one == "intake" else ""
+    found = _many(session, f"select *{place} from shuitu.{one}s where id = :id", id=entity_id)
+    if not found:
         title = "取水口" if one == "intake" else "取水许可"
         raise NotFound(
             f"没有{title} {entity_id}，或不在您的辖区内 (no such entry, or outside your jurisdiction)"
         )
-    return found
+    return found[0]
 
 
 def counties(session: Session, codes: set[int]) -> dict[int, str]:

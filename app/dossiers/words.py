@@ -21,6 +21,8 @@ SPECS: Mapping[str, Mapping[str, FieldSpec]] = {
     "permits": {spec.name: spec for spec in permit_import.FIELDS},
 }
 TITLES: Mapping[str, tuple[str, str]] = {
+    "geometry": ("位置", "Position"),
+    "limits": ("限额", "Limits"),
     "lon": ("经度", "Longitude"),
     "lat": ("纬度", "Latitude"),
     "position_error_m": ("位置误差", "Position error"),
