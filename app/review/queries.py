@@ -24,6 +24,11 @@ BATCH_FILTERS = {
     "sample": "b.sample_id = :sample",
     "overdue": "(b.state = 'reviewing' and b.due_on < current_date) = :overdue",
 }
+# Whose turn it is, as rules.reviewer_at says; and drafts of one's own county, or that one composed.
+MINE = """(b.state = 'reviewing' and b.stage = :my_level and :my_code = case when b.stage = b.first_stage then b.first_code
+  when b.stage = 'basin' then coalesce(b.basin_id, 0) when b.stage = 'province' then b.county_code / 10000 * 10000
+  when b.stage = 'prefecture' then b.county_code / 100 * 100 else b.county_code end
+  or b.state = 'draft' and (b.created_by = :me or :my_level = 'county' and b.county_code = :my_code))"""
 ITEM = """
 select i.id, i.batch_id, i.outcome_id, i.outcome_version, i.intake_id, i.permit_id, i.outcome, i.source_type, i.state, i.reason,
        i.published_on, i.facts, st_x(i.geom) as lon, st_y(i.geom) as lat, i.county_code, c.name as county_name,
@@ -59,10 +64,27 @@ def _after(after: str, kind: str) -> int:
 
 
 def batches(
-    session: Session, filters: dict[str, Any], region: int | None, after: str | None, limit: int
+    session: Session,
+    filters: dict[str, Any],
+    region: int | None,
+    after: str | None,
+    limit: int,
+    mine: Actor | None = None,
 ) -> tuple[list[Row[Any]], int]:
-    """One page of batches, the newest first, with one more row than `limit` if there is another page; and the total."""
+    """One page of batches, the newest first, with one more row than `limit` if there is another page; and the total.
+
+    `mine`: only those that wait for this actor.
+    """
     which, given = _given(filters, BATCH_FILTERS)
+    if mine is not None:
+        where, level = mine.jurisdiction, rules.level_of(mine.jurisdiction)
+        which.append(MINE)
+        # Where no basin agency is known, the nation makes the spot check.
+        given |= {
+            "me": mine.username,
+            "my_level": "basin" if level == "nation" else level,
+            "my_code": where.basin if where.basin is not None else where.lo,
+        }
     if region is not None:
         which.append("b.county_code >= :lo and b.county_code < :hi")
         given |= {"lo": region, "hi": region + _span(region)}

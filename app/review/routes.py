@@ -96,13 +96,16 @@ def batches(
     region: Region = None,
     sample: int | None = None,
     overdue: bool | None = None,
+    mine: bool = False,
     after: str | None = None,
     limit: Limit = 50,
     actor: Actor = ANY,
 ) -> BatchPage:
-    """Batches of one's jurisdiction, the newest first; `stage` names where those in review are."""
+    """Batches of one's jurisdiction, the newest first; `stage` names where those in review are, `mine` those that wait
+    for the one who asks."""
     filters = {"state": state, "stage": stage, "sample": sample, "overdue": overdue}
-    return shown.page(tx, actor, *queries.batches(tx, filters, region, after, limit), limit)
+    found = queries.batches(tx, filters, region, after, limit, actor if mine else None)
+    return shown.page(tx, actor, *found, limit)
 
 
 @router.post("/batches", status_code=201)

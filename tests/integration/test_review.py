@@ -431,6 +431,30 @@ def test_levels_read_but_do_not_decide_in_anothers_stead(web: TestClient, log_in
     assert log_in("baoying").post("/api/review/batches", json={"county_code": GAOYOU}).status_code == 403
 
 
+def test_each_finds_what_waits_for_it(log_in: Callable[[str], TestClient]) -> None:
+    made = compose(log_in("gaoyou"))
+    everybody = ("gaoyou", "baoying", "yangzhou", "jiangsu", "huaiwei", "admin")
+
+    def waiting() -> dict[str, set[int]]:
+        mine = {"mine": True, "limit": 100}
+        return {
+            name: {one["id"] for one in log_in(name).get("/api/review/batches", params=mine).json()["items"]}
+            for name in everybody
+        }
+
+    assert waiting() == {
+        name: {one["id"] for one in made} if name == "gaoyou" else set() for name in everybody
+    }
+    for one in made:
+        done(log_in("gaoyou"), one, "submit")
+    found = waiting()
+    for one in made:
+        turn = {GAOYOU: "gaoyou", BAOYING: "baoying", 321000: "yangzhou", HUAI: "huaiwei"}[one["first_code"]]
+        assert {name for name, ids in found.items() if one["id"] in ids} == {turn}
+        seen = log_in(turn).get(f"/api/review/batches/{one['id']}").json()
+        assert "approve" in seen["actions"]
+
+
 def test_what_the_issuer_of_another_county_approves_stays_on_the_map(
     services: Services, log_in: Callable[[str], TestClient]
 ) -> None:
