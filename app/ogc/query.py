@@ -18,6 +18,8 @@ from layers.model import Audience, Layer
 
 COUNT_LIMIT = 5_000
 """Up to so many rows are counted for numberMatched."""
+SMALL_DEGREES = 0.5
+"""Square degrees; of a smaller box all is read, to find the first by id: then all is counted on the way."""
 
 
 @dataclass
@@ -29,8 +31,8 @@ class Statement:
 
 
 def page(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, form: Form) -> Statement:
-    """Rows of the form, with the sort values as a JSON array (or null) as its own column; one more than the limit,
-    if there is one.
+    """Rows of the form; one more than the limit, if there is one. Its own column has the sort values as a JSON array,
+    or how many features match in all (`counts`), or null.
 
     In the order of `sortby`, and of the ids among equals.
     """
@@ -39,7 +41,8 @@ def page(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, 
     cut = f"order by {_order(layer, query.sort, 'v')} limit %(rows)s{_offset(query, values)}"
     view = f"{relation(layer, audience)} v"
     if not query.sort:
-        return Statement(f"select {form.columns('null::text')} from {view} {where} {cut}", values)
+        own = "count(*) over ()" if counts(query) else "null::text"
+        return Statement(f"select {form.columns(own)} from {view} {where} {cut}", values)
     # The page is found first, on the keys alone; only its features are made.
     keys = ", ".join(f"v.{quote(key.field.name)}" for key in query.sort)
     array = ", ".join(f"page.{quote(key.field.name)}" for key in query.sort)
@@ -50,6 +53,13 @@ def page(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, 
         f"join {view} on v.{identifier} = page.{identifier} order by {_order(layer, query.sort, 'page')}",
         values,
     )
+
+
+def counts(query: ItemsQuery) -> bool:
+    """Does the statement of a page say how many features match in all?"""
+    if query.boxes is None or query.sort or query.predicate is not None or query.after is not None:
+        return False
+    return sum((east - west) * (north - south) for west, south, east, north in query.boxes) <= SMALL_DEGREES
 
 
 def rows(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, select: str) -> Statement:

@@ -89,11 +89,13 @@ class Store:
                 rows, snapshot = await (together if small else _chunks)(connection, viewer, statement)
                 more = len(rows) > asked.limit or (not small and _size(rows) > PAGE_BYTES)
                 rows = rows[: asked.limit]
-                after = cursor_of(rows[-1][0], rows[-1][1]) if more else None
-                complete = after is None and (rows or not asked.offset)
-                if complete or asked.after is not None:
-                    matched = asked.offset + len(rows) if complete and asked.after is None else None
-                    return Page(made.make(rows), after, matched, snapshot)
+                after = cursor_of(rows[-1][0], rows[-1][1] if asked.sort else None) if more else None
+                if asked.after is not None:
+                    return Page(made.make(rows), after, None, snapshot)
+                if not more and (rows or not asked.offset):
+                    return Page(made.make(rows), after, asked.offset + len(rows), snapshot)
+                if rows and query.counts(asked):
+                    return Page(made.make(rows), after, rows[0][1], snapshot)
                 # The database counts while the features are made here.
                 counting = asyncio.create_task(self._count(connection, layer, viewer, asked))
                 await asyncio.sleep(0)

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,7 @@ LIMIT = 1000
 BOXES = 40
 PEER_BOXES = 12
 DEEP = 5_000_000
+TIMES = count(1)
 THEIR_FIELDS = ("code", "name", "source_type", "permit_state", "county_code", "annual_volume_m3")
 SHAPE = "st_makeenvelope(%s, %s, %s, %s, 4490)"
 BY_BOX = f"geom && {SHAPE} and st_intersects(geom, {SHAPE})"
@@ -145,9 +147,9 @@ def _boxes(dsns: Dsns) -> list[tuple[float, float, float, float]]:
     return [(lon - 0.2, lat - 0.15, lon + 0.2, lat + 0.15) for lon, lat in places[:BOXES]]
 
 
-def _wider(box: tuple[float, float, float, float], turn: int) -> tuple[float, float, float, float]:
-    """By a centimetre or so each turn."""
-    more = turn * 1e-7
+def _wider(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """By another hair each time: no page is one that was kept."""
+    more = next(TIMES) * 1e-9
     return (box[0] - more, box[1] - more, box[2] + more, box[3] + more)
 
 
@@ -199,7 +201,7 @@ def _pages(
     plain: list[float] = []
     rows: list[int] = []
     for turn in range(2):
-        for box in (_wider(box, turn) for box in boxes):
+        for box in map(_wider, boxes):
             address = f"/ogc/collections/intakes/items?limit={LIMIT}&bbox={','.join(map(str, box))}"
             mine, answer = _clock(client.get, address, headers=headers)
             found = [feature["id"] for feature in answer.raise_for_status().json()["features"]]
@@ -246,7 +248,7 @@ def _against(
     took: dict[str, list[float]] = {"ours": [], "whole": [], "theirs": []}
     rows = []
     for turn in range(2):
-        for box in (_wider(box, turn) for box in boxes):
+        for box in map(_wider, boxes):
             edges = ",".join(map(str, box))
             address = f"/ogc/collections/intakes/items?limit={LIMIT}&bbox={edges}"
             headers = {"X-API-Key": key}

@@ -12,6 +12,7 @@ from app import wiring
 from app.ogc.part import classes
 from layers import catalog
 from tests.served import INTAKES, Accounts, place_of
+from tiles.overview import CELL_DEPTH
 
 Get = Callable[..., Any]
 Status = Callable[..., int]
@@ -186,7 +187,7 @@ def positions(features: list[dict[str, Any]]) -> list[tuple[float, float]]:
 def test_core_fc_md_extent_of_points_is_no_wider_than_an_overview_cell(get: Get) -> None:
     ((west, south, east, north),) = get("/collections/intakes")["extent"]["spatial"]["bbox"]
     places = [place_of(i)[1:] for i in range(1, INTAKES + 1)]
-    cell = 360 / 2**14
+    cell = 360 / 2 ** (9 + CELL_DEPTH)
     assert min(lon for lon, _ in places) - west <= cell
     assert east - max(lon for lon, _ in places) <= cell
     assert min(lat for _, lat in places) - south <= cell
