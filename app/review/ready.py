@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.review import rules
 from app.review.rules import Reviewer
-from app.review.schemas import Filter
+from app.review.schemas import ReviewFilter
 
 # Of several permits, the one whose issuer stands highest: it reviews what it issued itself.
 READY = """
@@ -70,7 +70,7 @@ Members = dict[Group, list[tuple[int, int | None]]]
 """By group: outcomes, each with the permit that decides the first reviewer."""
 
 
-def members(session: Session, county: int, wanted: Filter) -> Members:
+def members(session: Session, county: int, wanted: ReviewFilter) -> Members:
     """What could be reviewed of a county, by who reviews it first."""
     rows = session.execute(
         text(READY),

@@ -17,7 +17,6 @@ from app.review.schemas import (
     BatchPage,
     Closing,
     Composed,
-    Filter,
     ItemPage,
     ItemsRemove,
     ItemsReturn,
@@ -29,6 +28,7 @@ from app.review.schemas import (
     Population,
     Ready,
     Return,
+    ReviewFilter,
     SampleList,
     SampleOut,
     Step,
@@ -85,7 +85,7 @@ def ready_for_review(
     tx: Tx, county: Annotated[int, Query(ge=100_000, le=999_999)], actor: Actor = ANY
 ) -> list[Ready]:
     """What is decided in a county and in no review yet, by who would review it first 谁审批、谁负责."""
-    return shown.ready(tx, county, ready.members(tx, county, Filter()))
+    return shown.ready(tx, county, ready.members(tx, county, ReviewFilter()))
 
 
 @router.get("/batches")

@@ -16,7 +16,7 @@ BatchAction = Literal["remove", "submit", "withdraw", "approve", "return", "retu
 Identifier = Field(ge=1, le=2**62)
 
 
-class Filter(BaseModel):
+class ReviewFilter(BaseModel):
     """Which decided outcomes; what is not given does not narrow."""
 
     outcomes: list[Outcome] = Field(default_factory=list, max_length=6)
@@ -26,7 +26,7 @@ class Filter(BaseModel):
 
 class NewBatches(BaseModel):
     county_code: int = Field(ge=100_000, le=999_999)
-    filter: Filter = Field(default_factory=Filter)
+    filter: ReviewFilter = Field(default_factory=ReviewFilter)
     note: str = Field("", max_length=2000)
 
 
@@ -77,7 +77,7 @@ class BatchPage(BaseModel):
     total: int
 
 
-class DecisionOut(BaseModel):
+class ReviewDecision(BaseModel):
     """Who did what, when, why; never changed."""
 
     id: int
@@ -98,7 +98,7 @@ class BatchOut(BatchRow):
     by_outcome: dict[str, int]
     by_source: dict[str, int]
     bbox: tuple[float, float, float, float] | None
-    decisions: list[DecisionOut]
+    decisions: list[ReviewDecision]
 
 
 class Composed(BaseModel):
@@ -198,7 +198,7 @@ class SampleOut(SampleRow):
     fingerprint: str
     strata: list[Stratum]
     batches: list[int]
-    decisions: list[DecisionOut]
+    decisions: list[ReviewDecision]
 
 
 class Waiting(BaseModel):

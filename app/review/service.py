@@ -15,7 +15,7 @@ from app.actor import Actor
 from app.errors import Conflict, InvalidInput, NotAllowed
 from app.review import queries, ready, rules
 from app.review.rules import Reviewer
-from app.review.schemas import Filter
+from app.review.schemas import ReviewFilter
 
 Publish = Callable[[Session, Iterable[int], int], None]
 """Brings the map up to these intakes of a county, in the same transaction."""
@@ -23,7 +23,7 @@ Days = dict[str, int]
 """Calendar days by stage (settings)."""
 
 
-def compose(session: Session, actor: Actor, county: int, wanted: Filter, note: str) -> list[int]:
+def compose(session: Session, actor: Actor, county: int, wanted: ReviewFilter, note: str) -> list[int]:
     """Collect what was decided in a county into drafts, one a first reviewer and basin agency; returns their ids.
 
     Raises NotAllowed outside the jurisdiction, Conflict if nothing is ready.
