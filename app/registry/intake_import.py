@@ -121,6 +121,7 @@ FIELDS = (
     ),
     FieldSpec("well_depth_m", "井深", "well depth", "number", aliases=("井深(m)",)),
     FieldSpec("started_on", "启用日期", "started on", "day", aliases=("投用日期",)),
+    FieldSpec("valid_from", "变更日期", "holds from", "day", aliases=("变动日期",)),
     FieldSpec(
         "permit_nos",
         "许可证编号",
@@ -168,16 +169,17 @@ SAME = "name, holder_name, uscc, county_code, source_type, purpose, annual_volum
 COLUMNS = """code, code_scheme, name, holder_id, holder_name, county_code, basin_id, zone_code, town, place, source_type, water_body_type,
   water_body, aquifer_layer, well_status, abstraction_mode, works_type, purpose, industry_code, off_stream, status, annual_volume_m3,
   design_flow_m3s, well_depth_m, started_on, declared_datum, geom, attributes"""
+# A version holds from the day that the file says, else from its recording (app/db/views/past.sql); that day alone is no change.
 UPSERT = f"""
-insert into shuitu.intakes as i ({COLUMNS}, permit_state, import_id, source_row)
+insert into shuitu.intakes as i ({COLUMNS}, permit_state, valid_from, import_id, source_row)
 select s.code, s.code_scheme, s.name, h.id, s.holder_name, s.county_code, s.basin_id, s.zone_code, s.town, s.place, s.source_type,
   s.water_body_type, s.water_body, s.aquifer_layer, s.well_status, s.abstraction_mode, s.works_type, s.purpose, s.industry_code,
   s.off_stream, coalesce(s.well_status, 'in_use'), s.annual_volume_m3, s.design_flow_m3s, s.well_depth_m, s.started_on, s.declared_datum,
-  st_setsrid(st_makepoint(s.lon, s.lat), 4490), s.attributes, case when s.exempt then 'exempt' when s.unpermitted then 'unpermitted' else 'pending' end, s.import_id, s.row_no
+  st_setsrid(st_makepoint(s.lon, s.lat), 4490), s.attributes, case when s.exempt then 'exempt' when s.unpermitted then 'unpermitted' else 'pending' end, s.valid_from, s.import_id, s.row_no
 from staging.intakes s {links.HOLDER_OF}
 where s.import_id = cast(:id as uuid)
 on conflict (code_scheme, code) do update set
-  ({COLUMNS}, import_id, source_row) = (select {", ".join("excluded." + c.strip() for c in COLUMNS.split(","))}, excluded.import_id, excluded.source_row)
+  ({COLUMNS}, valid_from, import_id, source_row) = (select {", ".join("excluded." + c.strip() for c in COLUMNS.split(","))}, excluded.valid_from, excluded.import_id, excluded.source_row)
 where ({", ".join("i." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(i.geom)) is distinct from
       ({", ".join("excluded." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(excluded.geom))
 returning (xmax = 0) as new, id, county_code"""
