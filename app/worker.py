@@ -1,6 +1,7 @@
 """The worker: runs jobs, each in the scope of the actor who asked for it, and the standing tasks."""
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 import procrastinate
@@ -11,6 +12,7 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.errors import ShuituError
 from app.imports import service as imports
+from app.linkage import following
 from app.maps.upkeep import Upkeep
 from app.ogc.processes import jobs as processes
 from app.registry.permits import expiry
@@ -20,6 +22,7 @@ from app.settings import Settings
 log = logging.get(__name__)
 STALLED_AFTER_S = 120
 UPKEEP_EVERY_S = 5
+RELINK_EVERY_S = 1
 
 
 def tasks(services: Services) -> procrastinate.Blueprint:
@@ -79,16 +82,16 @@ def tasks(services: Services) -> procrastinate.Blueprint:
     return blueprint
 
 
-async def _standing(upkeep: Upkeep) -> None:
-    """Beside the queue, where a long job would hold it up: changes on the map wait for no import."""
+async def _standing(task: str, round_of: Callable[[], object], every_s: float) -> None:
+    """Beside the queue, where a long job would hold it up: what follows from a change waits for no import."""
     while True:
         try:
-            await asyncio.to_thread(upkeep.run)
+            await asyncio.to_thread(round_of)
         except (
             Exception
         ) as error:  # the database went away, or a round met a deadlock: the next one will do it
-            log.warning("upkeep of the map failed", error=str(error))
-        await asyncio.sleep(UPKEEP_EVERY_S)
+            log.warning("standing task failed", task=task, error=str(error))
+        await asyncio.sleep(every_s)
 
 
 async def run(settings: Settings) -> None:
@@ -96,12 +99,16 @@ async def run(settings: Settings) -> None:
     services = wiring.services(settings)
     app = jobs.connect(services.dsns.service)
     app.add_tasks_from(tasks(services), namespace="")
-    upkeep = asyncio.create_task(_standing(Upkeep(services)))
+    standing = [
+        asyncio.create_task(_standing("upkeep of the map", Upkeep(services).run, UPKEEP_EVERY_S)),
+        asyncio.create_task(_standing("re-linking", lambda: following.follow(services), RELINK_EVERY_S)),
+    ]
     try:
         async with app.open_async():
             await app.run_worker_async(queues=[jobs.QUEUE], concurrency=1, install_signal_handlers=True)
     finally:
-        upkeep.cancel()
+        for task in standing:
+            task.cancel()
 
 
 def main() -> None:

@@ -46,6 +46,11 @@ select b.intake_id, case when x.is then 'exempt' else 'pending' end, case when x
 from subjects b cross join lateral (select b.permit_state = 'exempt' as is) x
 on conflict (intake_id) do update set source_type = excluded.source_type, county_code = excluded.county_code, basin_id = excluded.basin_id
 where (o.source_type, o.county_code, o.basin_id) is distinct from (excluded.source_type, excluded.county_code, excluded.basin_id)"""
+# Lines whose links have all been ended since, by an event of the permit: what was decided has lost its object.
+BROKEN = """
+update shuitu.link_outcomes o set outcome = 'pending', decided_by = null, decided_name = null, decided_at = null, version = o.version + 1
+from subjects b where o.intake_id = b.intake_id and o.outcome in ('one_to_one', 'n_to_one', 'one_to_n')
+  and not exists (select 1 from shuitu.permit_intakes k where k.intake_id = b.intake_id and k.valid_to is null)"""
 # What may be proposed for and decided by rule: no person has, and no link is in force.
 FREE = """
 create temp table free on commit drop as
@@ -146,6 +151,7 @@ def store(
     session.execute(text("analyze staged, subjects"))
     session.execute(text(OUT_OF_SCOPE.format(which=which)), given)
     each(LINES)
+    each(BROKEN)
     filled = set(each(FILL).scalars())
     each(FREE)
     session.execute(text("create unique index on free (intake_id)"))

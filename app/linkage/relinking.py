@@ -1,0 +1,125 @@
+"""Links follow the facts: after an entry or a permit changed, what hangs on it is compared anew, by the model at hand.
+
+Some entries at a time, with the permits' intakes around them and the entries that compete for these: well under a second.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.changes import service as changes
+from app.deps import Services
+from app.linkage import deciding, following, records, running, store
+from app.linkage.engine import PAIRS, score
+from app.linkage.engine.records import LinkSettings
+
+ACTOR = following.ACTOR
+NEAR_DEGREES = 0.03
+"""How far around an entry permits' intakes are its rivals: about 3 km."""
+MOST = 400
+"""Records of a side that a small comparison takes."""
+
+
+def relink(
+    services: Services, session: Session, intakes: Iterable[int], known: following.Known
+) -> store.Stored | None:
+    """Compare these entries anew with the permits' intakes around them, and write what follows."""
+    ids = sorted(set(intakes))[:MOST]
+    connection = deciding.driver(session)
+    left = records.intakes_named(connection, ids)
+    county = session.execute(
+        text("select min(county_code) from shuitu.intakes where id = any(:ids)"), {"ids": ids}
+    ).scalar()
+    model = known.of(county) if county is not None else None
+    pairs = None
+    if len(left) and model is not None:
+        listed = records.listed_of(connection, _rivals(session, ids))
+        if len(listed):
+            # Entries that compete for the same permits are weighed too, but nothing is written of them.
+            others = records.intakes_named(connection, _competing(session, ids, listed))
+            settings = LinkSettings(
+                confirm_at=known.confirm_at, choose_at=max(0.5, known.doubt_at), keep_at=known.doubt_at
+            )
+            pairs = score(pa.concat_tables([left, others]), listed, model, settings)
+    stored = store.store(session, _of(pairs, left), known.run_id, intakes=ids)
+    running.publish(services, session, stored, None)
+    _tell(session, stored)
+    return stored
+
+
+def _of(pairs: pa.Table | None, left: pa.Table) -> pa.Table:
+    if pairs is None:
+        return PAIRS.empty_table()
+    return pairs.filter(pc.is_in(pairs["a"], value_set=left["id"].combine_chunks()))
+
+
+# Permits whose listed intakes lie near by, that share the holder, or that the entry was paired with before.
+RIVALS = """
+with mine as (select i.id, i.geom, i.county_code, i.holder_name, h.uscc from shuitu.intakes i
+              left join shuitu.holders h on h.id = i.holder_id where i.id = any(:ids))
+select permit_id from (
+  select t.permit_id, 0 as rank from mine join shuitu.permit_points t on t.geom && st_expand(mine.geom, :degrees) and t.valid_to is null
+  union all
+  select p.id, 1 from mine join shuitu.permits p on p.holder_name = mine.holder_name and mine.holder_name <> '' and p.county_code / 100 = mine.county_code / 100
+  union all
+  select p.id, 1 from mine join shuitu.holders h on h.uscc = mine.uscc join shuitu.permits p on p.holder_id = h.id
+  union all
+  select l.permit_id, 0 from shuitu.link_pairs l where l.intake_id = any(:ids)
+  union all
+  select k.permit_id, 0 from shuitu.permit_intakes k where k.intake_id = any(:ids) and k.valid_to is null
+) r group by permit_id order by min(rank) limit :most"""
+
+
+def _rivals(session: Session, ids: Sequence[int]) -> list[int]:
+    given = {"ids": list(ids), "degrees": NEAR_DEGREES, "most": MOST}
+    return list(session.execute(text(RIVALS), given).scalars())
+
+
+COMPETING = """
+select id from (
+  select distinct k.intake_id as id from shuitu.permit_intakes k where k.permit_id = any(:permits) and k.valid_to is null
+  union select l.intake_id from shuitu.link_pairs l where l.permit_id = any(:permits) and l.state in ('open', 'confirmed')
+) r where not (id = any(:ids)) limit :most"""
+
+
+def _competing(session: Session, ids: Sequence[int], listed: pa.Table) -> list[int]:
+    permits = [int(one) for one in listed["group"].unique().to_pylist()]
+    given = {"ids": list(ids), "permits": permits, "most": MOST}
+    return list(session.execute(text(COMPETING), given).scalars())
+
+
+AROUND_PERMITS = """
+select distinct i.id from shuitu.intakes i
+where i.off_stream and i.status <> 'ended' and (
+  i.id in (select l.intake_id from shuitu.link_pairs l where l.permit_id = any(:permits))
+  or i.id in (select k.intake_id from shuitu.permit_intakes k where k.permit_id = any(:permits))
+  or i.id in (select n.id from shuitu.permit_points t join shuitu.intakes n on n.geom && st_expand(t.geom, :degrees)
+              where t.permit_id = any(:permits) and t.valid_to is null)
+  or i.id in (select h.id from shuitu.permits p join shuitu.intakes h on h.holder_name = p.holder_name and h.county_code / 100 = p.county_code / 100
+              where p.id = any(:permits) and p.holder_name <> ''))
+limit :most"""
+
+
+def around_permits(session: Session, permits: Iterable[int]) -> set[int]:
+    """Entries that a permit's change may concern."""
+    given = {"permits": sorted(permits), "degrees": NEAR_DEGREES / 3, "most": MOST}
+    return set(session.execute(text(AROUND_PERMITS), given).scalars()) if given["permits"] else set()
+
+
+def _tell(session: Session, stored: store.Stored) -> None:
+    if not stored.changed:
+        return
+    rows = session.execute(
+        text(
+            "select id, county_code, basin_id, st_x(geom) as x, st_y(geom) as y from shuitu.intakes where id = any(:ids)"
+        ),
+        {"ids": sorted(stored.changed)},
+    )
+    for row in rows:
+        changes.record(
+            session, ACTOR.username, "intakes", "link", row.county_code, basin_id=row.basin_id,
+            entity_id=row.id, box=(row.x, row.y, row.x, row.y), facts={"relinked": True},
+        )  # fmt: skip
