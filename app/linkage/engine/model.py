@@ -1,7 +1,7 @@
 """The model: what each level is worth, and how likely a row has a partner. Plain numbers, kept as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,39 @@ Ints = npt.NDArray[np.int64]
 MOST_COMMONNESS = 3.5
 """A common name never takes, and a rare one never adds, more than this (natural log)."""
 LEAST = 1e-5
+CONDITIONAL = (
+    "distance",
+    "name",
+    "place",
+    "water_body",
+    "source_type",
+    "county",
+    "purpose",
+    "volume",
+    "uscc",
+)
+"""What kin have in common more often than strangers."""
+KIN_LEVEL = 1
+"""Holders nearly the same, or better."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """m and u of every level by comparison; `share` of the rows of A that have a partner in B."""
+    """m and u of every level by comparison.
+
+    Pairs that are not the same are strangers or kin: other intakes of the same holder (or of the same name, where
+    no holder is said), which lie near each other and are called nearly the same. Each kind has its own u.
+    """
 
     m: Mapping[str, Floats]
     u: Mapping[str, Floats]
+    u_kin: Mapping[str, Floats]
     share: float
+    """Part of the rows of A that have a partner in B."""
+    share_b: float
+    """Part of the rows of B that have a partner in A."""
+    crowd: float
+    """Candidates that a row has, on average."""
     statistics: Statistics
     calibration: Mapping[str, Any] | None = None
 
@@ -42,30 +66,42 @@ class Model:
                 c.name: np.array([level.u for level in c.levels]) / sum(level.u for level in c.levels)
                 for c in COMPARISONS
             },
+            {
+                c.name: np.array([level.u for level in c.levels]) / sum(level.u for level in c.levels)
+                for c in COMPARISONS
+            },
             share,
+            share,
+            10.0,
             statistics,
         )
 
-    def weights(self, name: str) -> Floats:
+    def weights(self, name: str, *, kin: bool = False) -> Floats:
         """Natural-log Bayes factor of each level, the last entry for no evidence; never rising as levels worsen."""
-        ratio = np.log(np.maximum(self.m[name], LEAST)) - np.log(np.maximum(self.u[name], LEAST))
-        return np.append(_falling(ratio, self.m[name] + self.u[name]), 0.0)
+        m, u = self.m[name], (self.u_kin if kin else self.u)[name]
+        ratio = np.log(np.maximum(m, LEAST)) - np.log(np.maximum(u, LEAST))
+        return np.append(_falling(ratio, m + u), 0.0)
 
     def log_odds(self, a: Side, b: Side, i: Ints, j: Ints, levels: Mapping[str, Levels]) -> Floats:
         """Natural-log odds of each pair seen alone."""
-        total = np.zeros(len(i))
+        total = np.full(len(i), self.prior_log_odds())
+        related = kin(levels)
         for name, found in levels.items():
-            total += self.weights(name)[found]
+            # What makes two records kin is itself evidence, not something that kin have in common.
+            own = (levels["holder"] < 0) if name == "name" else False
+            total += np.where(related & ~own, self.weights(name, kin=True)[found], self.weights(name)[found])
         for field in COUNTED:
             total += self._commonness(a, field, i, levels[field])
-        return total + self.prior_log_odds(i, j)
+        return total
 
-    def prior_log_odds(self, i: Ints, j: Ints) -> Floats:
-        """A row's chance of a partner, shared among its candidates."""
-        if not len(i):
-            return np.empty(0)
-        per_a, per_b = np.bincount(i)[i], np.bincount(j)[j]
-        return float(np.log(self.share / (1 - self.share))) - 0.5 * np.log(per_a * per_b)
+    def prior_log_odds(self) -> float:
+        """What a pair weighs before it is looked at.
+
+        A row's chance of a partner is shared among its candidates; it is set against the chance that *both* ends
+        have none, for that is what a matching without the pair means (`rivals.py`).
+        """
+        alone = (1 - self.share) * (1 - self.share_b)
+        return float(np.log(self.share / self.crowd) - np.log(alone))
 
     def _commonness(self, a: Side, field: str, i: Ints, levels: Levels) -> Floats:
         """A name that many have tells less (term frequency): of the best level only."""
@@ -78,8 +114,15 @@ class Model:
         return {
             "version": VERSION,
             "share": self.share,
+            "share_b": self.share_b,
+            "crowd": self.crowd,
             "comparisons": {
-                c.name: {"levels": [v.name for v in c.levels], "m": self.m[c.name].tolist(), "u": self.u[c.name].tolist()}
+                c.name: {
+                    "levels": [v.name for v in c.levels],
+                    "m": self.m[c.name].tolist(),
+                    "u": self.u[c.name].tolist(),
+                    "u_kin": self.u_kin[c.name].tolist(),
+                }
                 for c in COMPARISONS
             },
             "statistics": self.statistics.as_json(),
@@ -98,13 +141,22 @@ class Model:
         return cls(
             {name: np.array(given[name]["m"]) for name in BY_NAME},
             {name: np.array(given[name]["u"]) for name in BY_NAME},
+            {name: np.array(given[name]["u_kin"]) for name in BY_NAME},
             kept["share"],
+            kept["share_b"],
+            kept["crowd"],
             Statistics.from_json(kept["statistics"]),
             kept["calibration"],
         )
 
-    def with_rates(self, m: Mapping[str, Floats], u: Mapping[str, Floats], share: float) -> "Model":
-        return replace(self, m=m, u=u, share=share)
+
+def kin(levels: Mapping[str, Levels]) -> npt.NDArray[np.bool_]:
+    """Pairs of the same holder, or of the same name where a holder is missing."""
+    holder = levels["holder"]
+    found: npt.NDArray[np.bool_] = ((holder >= 0) & (holder <= KIN_LEVEL)) | (
+        (holder < 0) & (levels["name"] == 0)
+    )
+    return found
 
 
 def all_levels(measured: Mapping[str, Measured]) -> dict[str, Levels]:

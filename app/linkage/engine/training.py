@@ -7,7 +7,7 @@ neighbouring wells of one holder with nearly the same name, which strangers draw
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from app.linkage.engine.blocking import Blocks
 from app.linkage.engine.comparisons import COMPARISONS, PRIOR_PAIRS, Levels
 from app.linkage.engine.measuring import measures
-from app.linkage.engine.model import Model, all_levels
+from app.linkage.engine.model import CONDITIONAL, Model, all_levels, kin
 from app.linkage.engine.rivals import marginals
 from app.linkage.engine.sides import Side
 
@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 ROUNDS = 12
 NEGATIVE_ROWS = 6_000
-LEAST_OF_PRIOR = 0.4
+LEAST_OF_PRIOR = 0.5
 """No level is taken to be rarer among true pairs than this part of what experience says: else the first rounds, which
 find the easy pairs, would teach the later ones that there are no others."""
 
@@ -39,6 +39,11 @@ class Sample:
     levels: Mapping[str, Levels]
     unlike: Mapping[str, Levels]
     """Levels of pairs within B."""
+
+
+MOST_SHARE = 0.97
+UNLIKELY = 0.1
+"""Pairs more probable than this teach nothing of what is not the same: half-believed true pairs would."""
 
 
 def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side) -> Sample:
@@ -70,22 +75,37 @@ def refined(model: Model, seen: Sample) -> Model:
 
 def _maximised(model: Model, seen: Sample, p: Floats) -> Model:
     prior = Model.prior(model.statistics)
-    m, u = {}, {}
+    m, u, u_kin = {}, {}, {}
+    other = np.where(p < UNLIKELY, 1 - p, 0.0)
+    related, unlike_kin = kin(seen.levels), kin(seen.unlike)
+    with_holders = bool((seen.levels["holder"] >= 0).mean() > 0.5) if len(p) else False
     for comparison in COMPARISONS:
         name, size = comparison.name, len(comparison.levels)
-        levels = seen.levels[name]
-        known = levels >= 0
-        same = np.bincount(levels[known], p[known], size)
-        other = np.bincount(levels[known], 1 - p[known], size)
-        within = seen.unlike[name]
-        other = other + np.bincount(within[within >= 0], minlength=size)
+        same = _counted(seen.levels[name], p, size)
         m[name] = np.maximum(_smoothed(same, prior.m[name]), prior.m[name] * LEAST_OF_PRIOR)
         m[name] /= m[name].sum()
-        u[name] = _smoothed(other, prior.u[name])
-    found = float(p.sum())
-    rows = len(np.unique(seen.i))
-    share = min(0.98, max(0.02, (found + 2) / (rows + 4)))
-    return model.with_rates(m, u, share)
+        strangers, relatives = (
+            _counted(seen.levels[name][which], other[which], size)
+            + _counted(seen.unlike[name][within], np.ones(int(within.sum())), size)
+            for which, within in ((~related, ~unlike_kin), (related, unlike_kin))
+        )
+        everyone = strangers + relatives
+        # Without holders, kin are known by their name alone, which then says of strangers what it says of everyone.
+        split = name in CONDITIONAL and (name != "name" or with_holders)
+        u[name] = _smoothed(strangers if split else everyone, prior.u[name])
+        u_kin[name] = _smoothed(relatives if split else everyone, u[name])
+    rows = max(1, len(np.unique(seen.i)))
+    share, share_b = (
+        min(MOST_SHARE, max(0.02, (float(p.sum()) + 2) / (n + 4)))
+        for n in (rows, max(1, len(np.unique(seen.j))))
+    )
+    crowd = max(1.0, float((1 - p).sum()) / rows)
+    return replace(model, m=m, u=u, u_kin=u_kin, share=share, share_b=share_b, crowd=crowd)
+
+
+def _counted(levels: Levels, weight: Floats, size: int) -> Floats:
+    known = levels >= 0
+    return np.bincount(levels[known], weight[known], size)
 
 
 def _smoothed(counts: Floats, prior: Floats) -> Floats:
