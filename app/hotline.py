@@ -23,6 +23,8 @@ OTHERWISE = re.compile(
 NONE_MATCH = re.compile(rb"\r\nif-none-match:[ \t]*([^\r\n]*)", re.IGNORECASE)
 ACCEPTED = re.compile(rb"\r\naccept-encoding:[^\r\n]*gzip")
 LONGEST = 4096
+REMEMBERED = 2048
+"""Requests whose reading is kept: a browser asks for a tile again in the same bytes."""
 STATUS = {code: f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\n".encode() for code in (200, 204, 304)}
 
 
@@ -48,19 +50,11 @@ class TilesFirst(HttpToolsProtocol):
         return self._idle and done and not self.pipeline and not self.flow.write_paused
 
     def _found(self, data: bytes) -> Answer | None:
-        if len(data) > LONGEST or data.find(END) != len(data) - len(END):
-            return None  # not one whole request
-        line = LINE.match(data)
+        asked = _known.get(data) or _read(data)
         tiles = _tiles(self.app)
-        if line is None or tiles is None:
+        if asked is None or tiles is None:
             return None
-        lower = data.lower()
-        if OTHERWISE.search(lower) or b"\r\nhost:" not in lower:
-            return None
-        wanted = NONE_MATCH.search(data)
-        zipped = ACCEPTED.search(lower) is not None
-        tag = wanted[1].decode("latin-1") if wanted else None
-        path, query = line[1].decode("ascii"), line[2] or b""
+        path, query, zipped, tag = asked
         return quick(lambda: tiles.kept(path, query, zipped=zipped, wanted=tag))
 
     def _head(self, found: Answer) -> bytes:
@@ -77,6 +71,27 @@ class TilesFirst(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._idle = True
         super().on_message_complete()
+
+
+Asked = tuple[str, bytes, bool, str | None]
+"""Path and query of a tile, whether it may come compressed, and If-None-Match."""
+_known: dict[bytes, Asked] = {}
+
+
+def _read(data: bytes) -> Asked | None:
+    """What one whole request asks for; None: more than this looks at. Only what the public asks is remembered."""
+    if len(data) > LONGEST or data.find(END) != len(data) - len(END):
+        return None
+    line, lower = LINE.match(data), data.lower()
+    if line is None or OTHERWISE.search(lower) or b"\r\nhost:" not in lower:
+        return None
+    wanted = NONE_MATCH.search(data)
+    zipped = ACCEPTED.search(lower) is not None
+    asked = line[1].decode("ascii"), line[2] or b"", zipped, wanted[1].decode("latin-1") if wanted else None
+    if len(_known) >= REMEMBERED:
+        _known.clear()
+    _known[data] = asked
+    return asked
 
 
 def _tiles(app: Any) -> Any:

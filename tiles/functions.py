@@ -27,7 +27,8 @@ begin
   select map.morton(r.x, r.y) as key, {class_no} as class, r.* into fresh from (
     select v.{id}::bigint as id, map.world_x(st_x(v.{geometry})) as x, map.world_y(st_y(v.{geometry})) as y,
            v.county_code::integer as county_code, coalesce(v.basin_id, 0)::smallint as basin_id, {own}
-    from {feed} v where v.{id} = feature) r;
+    from {feed} v where v.{id} = feature
+    offset 0) r;  -- kept apart: else what a column costs is paid again wherever it is used
   if fresh.id is null then
     if old.id is null then return false; end if;
     delete from {table} where id = feature;

@@ -26,7 +26,7 @@ LIMIT_BYTES = 500_000
 EXTENTS = (4096, 2048, 1024, 512, 256)
 """Grids on which lines and polygons are drawn, until they fit."""
 TIMEOUT_S = 10
-AT_ONCE = 2_000
+AT_ONCE = 6_000
 """Fewer features are encoded right away: to hand them to a thread would cost as much."""
 
 

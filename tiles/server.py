@@ -197,11 +197,8 @@ def _layer(name: str, viewer: Viewer) -> Layer:
 
 def answer(body: Body, viewer: Viewer, *, zipped: bool, wanted: str | None) -> Answer:
     """Status, headers and content of a tile; `wanted` is If-None-Match."""
-    # What a log-in sees must never be kept by a shared cache; everybody asks again, and gets 304.
-    share = b"public" if viewer.audience == "public" else b"private"
-    # A compressed body is another sequence of bytes, so its strong tag is another one.
-    tag = f"{body.etag}-gzip" if zipped and body.plain else body.etag
-    headers = [*RAW_CORS, (b"etag", f'"{tag}"'.encode()), (b"cache-control", share + b", no-cache"), RAW_VARY]
+    tag, common = _common(body.etag, viewer.audience == "public", zipped and bool(body.plain))
+    headers = [*common]
     if wanted and (etag_matches(wanted, tag) or etag_matches(wanted, body.etag)):
         return 304, headers, b""
     if not body.plain:
@@ -213,6 +210,17 @@ def answer(body: Body, viewer: Viewer, *, zipped: bool, wanted: str | None) -> A
     return 200, headers, content
 
 
+@lru_cache(maxsize=4096)
+def _common(etag: str, public: bool, zipped: bool) -> tuple[str, tuple[tuple[bytes, bytes], ...]]:
+    """The tag of what is sent, and the headers of every answer with it."""
+    # What a log-in sees must never be kept by a shared cache; everybody asks again, and gets 304.
+    share = b"public" if public else b"private"
+    # A compressed body is another sequence of bytes, so its strong tag is another one.
+    tag = f"{etag}-gzip" if zipped else etag
+    control = (b"cache-control", share + b", no-cache")
+    return tag, (*RAW_CORS, (b"etag", f'"{tag}"'.encode()), control, RAW_VARY)
+
+
 RAW_CORS = [(name.lower().encode(), value.encode()) for name, value in CORS.items()]
 RAW_VARY = (b"vary", VARY.encode())
 
@@ -221,9 +229,12 @@ def etag_matches(header: str | None, etag: str) -> bool:
     """Does If-None-Match name this tag (weakly compared, as RFC 9110 wants for GET)?"""
     if not header:
         return False
-    return header.strip() == "*" or f'"{etag}"' in {
-        tag.strip().removeprefix("W/") for tag in header.split(",")
-    }
+    mine = f'"{etag}"'
+    return (
+        header == mine
+        or header.strip() == "*"
+        or mine in {tag.strip().removeprefix("W/") for tag in header.split(",")}
+    )
 
 
 def problem(
