@@ -1,5 +1,6 @@
 """What a route may ask for: the actor, a transaction in the actor's scope, a permission."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -58,10 +59,35 @@ def base_url(request: Request, settings: Settings) -> str:
     if settings.public_url:
         return settings.public_url.rstrip("/")
     headers = request.headers
-    scheme = headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
-    host = headers.get("x-forwarded-host", headers.get("host", request.url.netloc)).split(",")[0].strip()
+    told = _forwarded(headers.get("forwarded", ""))
+    scheme = (told.get("proto") or _first(headers.get("x-forwarded-proto", ""))).lower()
+    if scheme not in USUAL_PORTS:
+        scheme = request.url.scheme
+    named = told.get("host") or _first(headers.get("x-forwarded-host", ""))
+    named = named if HOST.fullmatch(named) else ""
+    host = named or headers.get("host", request.url.netloc)
+    port = _first(headers.get("x-forwarded-port", ""))
+    # A proxy that says its name without the port says the port beside it, also where that goes without saying.
+    if named and PORT.fullmatch(port) and not HAS_PORT.search(named) and port != USUAL_PORTS[scheme]:
+        host = f"{host}:{port}"
     prefix = headers.get("x-forwarded-prefix", "").rstrip("/")
-    return f"{scheme}://{host}{prefix}"
+    return f"{scheme}://{host}{prefix if PREFIX.fullmatch(prefix) else ''}"
+
+
+HOST = re.compile(r"[A-Za-z0-9._~-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+PORT, HAS_PORT = re.compile(r"[0-9]{1,5}"), re.compile(r":\d+$")
+PREFIX = re.compile(r"(/[A-Za-z0-9._~%-]+)+")
+USUAL_PORTS = {"http": "80", "https": "443"}
+FORWARDED = re.compile(r"""(proto|host)\s*=\s*("[^"]*"|[^;,\s"]+)""", re.IGNORECASE)
+
+
+def _first(text: str) -> str:
+    return text.split(",", 1)[0].strip()
+
+
+def _forwarded(text: str) -> dict[str, str]:
+    """`proto` and `host` of the first element of a Forwarded header (RFC 7239): what the client itself reached."""
+    return {match[1].lower(): match[2].strip('"') for match in FORWARDED.finditer(_first(text))}
 
 
 def credentials_of(headers: Any, cookies: Any, query: Any) -> Credentials:

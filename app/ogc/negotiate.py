@@ -25,6 +25,8 @@ class Formats:
     also: tuple[str, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
     """Further forms: the value of `f` that asks for each, and its media type."""
+    alias: str = ""
+    """Another value of `f` for the machine form: one that clients of other servers are used to."""
 
     def with_others(self, **others: str) -> "Formats":
         return replace(self, others=(*self.others, *others.items()))
@@ -35,7 +37,7 @@ class Formats:
 
 
 DOCUMENT = Formats(JSON)
-FEATURES = Formats(GEOJSON, (JSON, "application/vnd.geo+json"))
+FEATURES = Formats(GEOJSON, (JSON, "application/vnd.geo+json"), alias="geojson")
 FEATURE = FEATURES.with_others(jsonfg=JSONFG)
 COLLECTION_OF_FEATURES = FEATURE.with_others(fgb=FLATGEOBUF, parquet=GEOPARQUET, csv=CSV)
 QUERYABLES = Formats(SCHEMA, (JSON,))
@@ -52,6 +54,8 @@ def chosen(formats: Formats, f: str | None, accept: str | None) -> str:
     """
     named = formats.by_name()
     if f is not None:
+        if f and f == formats.alias:
+            return formats.machine
         if f not in named:
             raise InvalidInput(
                 f"格式 f 应为 {'、'.join(named)} 之一，得到 {f[:40]!r} (f is one of {', '.join(named)})",

@@ -92,6 +92,38 @@ def test_links_follow_host_and_forwarded_headers(client: TestClient) -> None:
     assert "http://other.test:8000/ogc/api" in client.get("/ogc", headers={"Host": "other.test:8000"}).text
 
 
+@pytest.mark.parametrize(
+    ("headers", "base"),
+    [
+        ({"Forwarded": 'for=10.0.0.1;proto=https;host="gis.example:8443", for=10.0.0.2'}, "https://gis.example:8443"),
+        ({"Forwarded": "for=10.0.0.1; Proto=HTTPS; Host=gis.example"}, "https://gis.example"),
+        ({"X-Forwarded-Host": "gis.example", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "8443"}, "https://gis.example:8443"),
+        ({"X-Forwarded-Host": "gis.example", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"}, "https://gis.example"),
+        ({"X-Forwarded-Host": "gis.example:81", "X-Forwarded-Port": "82"}, "http://gis.example:81"),
+        ({"X-Forwarded-Host": "first.example, second.example"}, "http://first.example"),
+        ({"X-Forwarded-Port": "9000"}, "http://map.test"),  # of a proxy that does not say its name
+        # What is no host, scheme or path is not repeated.
+        ({"X-Forwarded-Host": 'a"><script>'}, "http://map.test"),
+        ({"X-Forwarded-Proto": "javascript"}, "http://map.test"),
+        ({"X-Forwarded-Prefix": '/a"><b>'}, "http://map.test"),
+    ],
+)  # fmt: skip
+def test_links_follow_what_a_proxy_says_of_host_scheme_and_port(
+    client: TestClient, headers: dict[str, str], base: str
+) -> None:
+    for path in ("/ogc", f"{ITEMS}?limit=1", "/ogc/api", "/stac"):
+        answer = client.get(path, headers=headers).json()
+        found = [link["href"] for link in answer.get("links", [])] or [answer["servers"][0]["url"]]
+        assert all(href.startswith(f"{base}/") for href in found), found
+
+
+def test_f_geojson_is_another_name_of_the_usual_form(client: TestClient) -> None:
+    named, usual = (client.get(ITEMS, params={"limit": 1, "f": f}) for f in ("geojson", "json"))
+    assert named.content == usual.content
+    assert named.headers["content-type"] == "application/geo+json"
+    assert client.get("/ogc/conformance?f=geojson").status_code == 400
+
+
 def test_the_link_header_says_what_the_body_says(client: TestClient) -> None:
     answer = client.get(ITEMS, params={"limit": 1})
     body = answer.json()

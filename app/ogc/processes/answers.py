@@ -1,5 +1,6 @@
 """How processes and jobs answer: statuses, types of problems and forms of results that the standard names."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,17 +13,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from app import problems
 from app.actor import Permission
 from app.db.engine import transaction
 from app.errors import NotAllowed, NotFound, NotSignedIn
 from app.ogc import parameters
-from app.ogc.answering import CORS, Asked, refusal, understood
+from app.ogc.answering import CORS, PAGES, Asked, problem, refusal, understood
 from app.ogc.links import Link, as_header
 from app.ogc.negotiate import DOCUMENT, HTML, JSON, chosen
 from app.ogc.pages import Crumb, Row, Section, page
 from app.ogc.processes import documents
 from app.ogc.processes.process import Json
 from app.problems import UNEXPECTED
+from tiles.server import etag_matches
 
 T = TypeVar("T")
 EXCEPTIONS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
@@ -80,12 +83,18 @@ def special(
 ) -> Callable[[Callable[[Asked], Any]], Callable[[Asked], Any]]:
     """As `resource`, for answers with statuses, types of problems or methods of their own."""
 
+    allowed = ", ".join((*methods, "OPTIONS"))
+    # Where nothing is read, whoever tries is told what can be done there.
+    refused = tuple(one for one in ("GET", "HEAD") if one not in methods)
+
     def register(make: Callable[[Asked], Any]) -> Callable[[Asked], Any]:
         async def endpoint(request: Request) -> Response:
             if request.method == "OPTIONS":
-                allowed = ", ".join((*methods, "OPTIONS"))
                 headers = {**CORS, "Allow": allowed, "Access-Control-Allow-Methods": allowed}
                 return Response(status_code=200, headers={**headers, "Access-Control-Allow-Headers": "*"})
+            if request.method in refused:
+                detail = f"此处只支持 {allowed} (only these methods are supported here)"
+                return problem(problems.BY_STATUS[405], detail, request, allow=(*methods, "OPTIONS"))
             try:
                 _not_foreign(request)
                 made: Response = await make(await understood(request, JSON))
@@ -93,7 +102,9 @@ def special(
             except Exception as error:
                 return _failed(error, request)
 
-        router.add_route(f"/ogc{path}", endpoint, methods=[*methods, "OPTIONS"], include_in_schema=False)
+        router.add_route(
+            f"/ogc{path}", endpoint, methods=[*methods, *refused, "OPTIONS"], include_in_schema=False
+        )
         return make
 
     return register
@@ -110,16 +121,24 @@ def _not_foreign(request: Request) -> None:
 def json_answer(
     asked: Asked, made: Json, links: list[Link], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    body = orjson.dumps(made)
-    found = {
-        **CORS,
-        "Cache-Control": "private, no-store",
-        "Content-Type": JSON,
-        "Content-Length": str(len(body)),
-        **({"Link": as_header(links)} if links else {}),
-        **(headers or {}),
-    }
-    return Response(b"" if asked.request.method == "HEAD" else body, status, found)
+    found = {**({"Link": as_header(links)} if links else {}), **(headers or {})}
+    return _tagged(asked, orjson.dumps(made), JSON, status, found)
+
+
+def _tagged(
+    asked: Asked, body: bytes, media: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer with its tag, if it was read; 304 if the client has it. Kept by nobody who does not ask again."""
+    found = {**CORS, "Cache-Control": "private, no-cache", "Content-Type": media, **(headers or {})}
+    if asked.request.method not in ("GET", "HEAD") or status != 200:
+        return Response(body, status, {**found, "Cache-Control": "private, no-store"})
+    tag = hashlib.blake2b(body, digest_size=12).hexdigest()
+    found |= {"ETag": f'"{tag}"', "Vary": "Accept, Cookie, Authorization, X-API-Key"}
+    if etag_matches(asked.request.headers.get("if-none-match"), tag):
+        del found["Content-Type"]
+        return Response(status_code=304, headers=found)
+    found["Content-Length"] = str(len(body))
+    return Response(b"" if asked.request.method == "HEAD" else body, 200, found)
 
 
 def wants_html(asked: Asked) -> bool:
@@ -130,8 +149,7 @@ def wants_html(asked: Asked) -> bool:
 def html_page(asked: Asked, heading: str, rows: list[Row], links: list[Link], above: str) -> Response:
     crumbs = [Crumb("任务 · Jobs" if above == "jobs" else "处理 · Processes", asked.at.to(above, f="html"))]
     body = page(asked.at, heading, links, [Section("", rows)], crumbs=crumbs)
-    headers = {**CORS, "Content-Type": "text/html; charset=utf-8", "Cache-Control": "private, no-store"}
-    return Response(b"" if asked.request.method == "HEAD" else body, 200, headers)
+    return _tagged(asked, body, "text/html; charset=utf-8", headers={"Content-Security-Policy": PAGES})
 
 
 def results_of(asked: Asked, record: Json, wanted: Mapping[str, str], links: list[Link]) -> Response:
@@ -198,9 +216,9 @@ def _file(asked: Asked, one: Json) -> Path:
 
 def require_successful(record: Json) -> None:
     if record["status"] == "failed":
-        problem = record["problem"]
-        kind = f"/problems/{problem.get('slug', UNEXPECTED.slug)}"
-        raise Told(kind, int(problem["status"]), problem["detail"], problem.get("title", UNEXPECTED.title))
+        told = record["problem"]
+        kind = f"/problems/{told.get('slug', UNEXPECTED.slug)}"
+        raise Told(kind, int(told["status"]), told["detail"], told.get("title", UNEXPECTED.title))
     if record["status"] == "dismissed":
         raise Told("no-such-job", 404, "任务已撤销，没有结果 (the job was dismissed: there are no results)")
     if record["status"] != "successful":
