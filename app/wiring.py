@@ -50,6 +50,7 @@ from app.ogc.legacy.sketch import around
 from app.ogc.viewer import viewer_of
 from app.regions import import_kind as region_import
 from app.registry import intake_import, permit_import
+from app.registry.permits import points_import
 from app.settings import Settings
 from tiles.address import Viewer
 from tiles.archives.store import store_at
@@ -89,7 +90,13 @@ def services(settings: Settings) -> Services:
 
 def import_kinds() -> dict[str, ImportKind]:
     """Every kind of import, by name."""
-    kinds = (region_import.KIND, indicator_import.KIND_OF_IMPORT, intake_import.KIND, permit_import.KIND)
+    kinds = (
+        region_import.KIND,
+        indicator_import.KIND_OF_IMPORT,
+        intake_import.KIND,
+        permit_import.KIND,
+        points_import.KIND,
+    )
     return {kind.name: kind for kind in kinds}
 
 

@@ -203,6 +203,8 @@ class Interpreter:
 
         def parse(text: str) -> tuple[Any, BadValue | None]:
             plain = values.clean(text)
+            if plain == "" and spec.form in ("lon", "lat") and not spec.required:
+                return None, None
             if spec.form in ("lon", "lat"):
                 degrees = parse_angle(text, 180.0 if spec.form == "lon" else 90.0)
                 return degrees, _coarse(text)

@@ -23,10 +23,11 @@ def publish_counties(connection: Connection, layer: str, counties: Iterable[int]
     if declared[layer].points is None or counties == ():
         return
     codes = None if counties is None else sorted(set(counties))
-    for name in ("intakes", "permits") if layer == "intakes" else (layer,):
-        publish.rebuild(connection, declared[name], codes)
-    if layer == "intakes" and codes is not None:
-        with nationwide(connection):
+    # A permit that ended takes its intakes in other counties with it, where whoever ended it sees nothing.
+    with nationwide(connection):
+        for name in ("intakes", "permits") if layer == "intakes" else (layer,):
+            publish.rebuild(connection, declared[name], codes)
+        if layer == "intakes" and codes is not None:
             publish.features(connection, declared["permits"], _ids(connection, PERMITS_ELSEWHERE, codes))
 
 

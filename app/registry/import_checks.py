@@ -12,6 +12,7 @@ from app.imports.datums import to_wgs84
 from app.imports.kind import Issue
 from app.imports.staging import numeric
 from app.regions.locate import Counties
+from app.registry.lifecycle import LONGEST_YEARS, after_years
 from app.registry.rules import volume_problem
 
 if TYPE_CHECKING:
@@ -214,4 +215,21 @@ def order_of_days(rows: pd.DataFrame, first: str, last: str) -> list[Issue]:
         )
         for n, a, b in zip(rows.index, rows[first], rows[last], strict=True)
         if a is not None and b is not None and b < a
+    ]
+
+
+def length_of_terms(rows: pd.DataFrame, first: str, last: str) -> list[Issue]:
+    """条例 25: a term is ten years at most. Old registers have longer ones: those are told, and taken."""
+    return [
+        Issue(
+            int(n),
+            "warning",
+            last,
+            str(b),
+            "term_too_long",
+            f"有效期 {a} 至 {b} 超过{LONGEST_YEARS}年〔条例25〕 (the term is longer than ten years)",
+            f"≤ {after_years(a, LONGEST_YEARS)}",
+        )
+        for n, a, b in zip(rows.index, rows[first], rows[last], strict=True)
+        if a is not None and b is not None and b > after_years(a, LONGEST_YEARS)
     ]

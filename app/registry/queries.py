@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
@@ -227,6 +228,14 @@ def beyond_scope(session: Session) -> Iterator[None]:
         session.execute(setting, {"name": name, "value": value})
     try:
         yield
-    finally:
-        for name, value in former.items():
-            session.execute(setting, {"name": name, "value": value})
+    except DBAPIError:
+        raise  # the transaction is over, and its settings with it
+    except BaseException:
+        _restore(session, former)
+        raise
+    _restore(session, former)
+
+
+def _restore(session: Session, former: Mapping[str, str]) -> None:
+    for name, value in former.items():
+        session.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})
