@@ -7,10 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from app.linkage.engine.comparisons import BY_NAME, Levels
+from app.linkage.engine.model import Model
 from app.linkage.engine.records import LinkSettings
+from app.linkage.engine.rivals import seconds
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+MATCHED = 0.5
+OTHER_NUMBER = len(BY_NAME["number"].levels) - 1
 FAR_M_LEVEL = [level.name for level in BY_NAME["distance"].levels].index("10000")
 
 
@@ -45,22 +49,59 @@ def decide(
     return Verdicts(p, outcome, decision, chosen, kept[np.argsort(-p[kept], kind="stable")])
 
 
-def _chosen(i: Ints, j: Ints, p: Floats, settings: LinkSettings) -> Ints:
-    """Pairs of at least `choose_at`; a row that may have one partner only takes its best."""
-    good = np.flatnonzero(p >= settings.choose_at)
-    good = good[np.argsort(-p[good], kind="stable")]
-    if settings.cardinality in ("auto", "one_to_one", "many_to_one"):
-        good = good[np.unique(i[good], return_index=True)[1]]
+def with_seconds(
+    i: Ints, j: Ints, p: Floats, log_odds: Floats, levels: Mapping[str, Levels], model: Model
+) -> Floats:
+    """Probabilities where a row may be a second one: wells of a field that the permit gives as one intake, an
+    intake that is in the register twice. Rows that have a partner of their own keep it."""
+    pair = one_to_one(i, j, p, MATCHED)
+    has_a, has_b = np.zeros(int(i.max(initial=0)) + 1, bool), np.zeros(int(j.max(initial=0)) + 1, bool)
+    has_a[i[pair]], has_b[j[pair]] = True, True
+    plausible = levels["number"] != OTHER_NUMBER
+    result = p
+    for row, other, free, taken, alone in (
+        (i, j, ~has_a[i], has_b[j], 1 - model.share_b),
+        (j, i, ~has_b[j], has_a[i], 1 - model.share),
+    ):
+        extra, _ = seconds(row, other, log_odds + np.log(alone), p, free & taken & plausible)
+        result = np.maximum(result, extra)
+    return result
+
+
+def one_to_one(i: Ints, j: Ints, p: Floats, least: float) -> Ints:
+    """Pairs of at least that probability, each row in one at most: the most probable first."""
+    good = np.flatnonzero(p >= least)
+    for ends in (i, j):
         good = good[np.argsort(-p[good], kind="stable")]
-    if settings.cardinality in ("auto", "one_to_one", "one_to_many"):
-        good = good[np.unique(j[good], return_index=True)[1]]
-    return np.sort(good)
+        good = good[np.unique(ends[good], return_index=True)[1]]
+    return good
+
+
+def _chosen(i: Ints, j: Ints, p: Floats, settings: LinkSettings) -> Ints:
+    """Pairs of at least `choose_at`. A row with one partner takes its best; `auto` gives rows left over a taken one."""
+    least, kind = settings.choose_at, settings.cardinality
+    if kind == "many_to_many":
+        return np.flatnonzero(p >= least)
+    if kind in ("many_to_one", "one_to_many"):
+        return _best_of(i if kind == "many_to_one" else j, p, np.flatnonzero(p >= least))
+    chosen = one_to_one(i, j, p, least)
+    if kind == "auto":
+        for ends in (i, j):
+            left = np.flatnonzero((p >= least) & ~np.isin(ends, ends[chosen]))
+            chosen = np.union1d(chosen, _best_of(ends, p, left))
+    return np.sort(chosen)
+
+
+def _best_of(ends: Ints, p: Floats, among: Ints) -> Ints:
+    """The most probable pair of each row."""
+    among = among[np.argsort(-p[among], kind="stable")]
+    return among[np.unique(ends[among], return_index=True)[1]]
 
 
 def conflicts(levels: Mapping[str, Levels]) -> npt.NDArray[np.bool_]:
     """Pairs that contradict themselves: a person looks, however probable they are."""
     same_code = np.isin(levels["code"], (0, 1))
     far = levels["distance"] >= FAR_M_LEVEL
-    other_number = levels["number"] == len(BY_NAME["number"].levels) - 1
+    other_number = levels["number"] == OTHER_NUMBER
     other_source = levels["source_type"] == 1
     return (same_code & far) | other_number | (other_source & (levels["name"] == 0) & (levels["code"] != 0))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from app.linkage.engine.blocking import Blocks
 from app.linkage.engine.comparisons import Levels
-from app.linkage.engine.deciding import Verdicts, decide
+from app.linkage.engine.deciding import Verdicts, decide, with_seconds
 from app.linkage.engine.measuring import Measured, measures
 from app.linkage.engine.model import Model, all_levels
 from app.linkage.engine.reasons import reasons_of
@@ -144,6 +144,8 @@ def _decided(found: Candidates, ids_a: pa.Array, b: Side, model: Model, settings
     one_a = settings.cardinality in ("auto", "one_to_one", "many_to_one")
     one_b = settings.cardinality in ("auto", "one_to_one", "one_to_many")
     p = marginals(found.i, found.j, found.log_odds, compete_a=one_a, compete_b=one_b)
+    if settings.cardinality == "auto":
+        p = with_seconds(found.i, found.j, p, found.log_odds, found.levels, model)
     verdicts: Verdicts = decide(found.i, found.j, p, found.log_odds, found.levels, settings)
     keep = verdicts.order
     told = reasons_of({n: v[keep] for n, v in found.levels.items()}, found.measured["distance"][keep])

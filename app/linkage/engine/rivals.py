@@ -16,6 +16,8 @@ MOST_ROUNDS, SETTLED = 40, 1e-3
 NO_RIVAL = -7.0
 """Pairs of lower odds (0.1 %) take nothing from others."""
 DAMPING = 0.5
+FEW_SECONDS, MOST_SECONDS = 0.02, 1.0
+"""How often, for each pair, one of its ends has a second partner, before data are seen; a guess of 2026-11."""
 MOST_LOG_ODDS = 25.0
 """Beyond it, sums of odds would lose the smaller ones to rounding."""
 
@@ -48,6 +50,29 @@ def _competing(i: Ints, j: Ints, w: Floats, compete_a: bool, compete_b: bool) ->
             break
     # What an end hears of a pair excludes the pair itself; together they tell of all rivals.
     return from_a * from_b / (w + from_a * from_b)
+
+
+def seconds(
+    i: Ints, j: Ints, log_odds: Floats, p: Floats, taken: npt.NDArray[np.bool_]
+) -> tuple[Floats, float]:
+    """Probability that row i has a partner although the partner has another one: (per pair, how often that is).
+
+    `log_odds` are those of a pair whose other end is no rival; only pairs in `taken` (the other end has its
+    partner, row i has none) are asked. How often a row is a second one is learnt from these pairs themselves.
+    """
+    found = np.zeros(len(i))
+    at = np.flatnonzero(taken)
+    if not len(at):
+        return found, FEW_SECONDS
+    row = _numbered(i[at])
+    free = np.maximum(1 - np.bincount(i, p)[i[at]], 0.02)
+    rate = FEW_SECONDS
+    for _ in range(4):
+        w = rate * np.exp(np.clip(log_odds[at], -MOST_LOG_ODDS, MOST_LOG_ODDS))
+        q = w / (1 + np.bincount(row, w)[row])
+        rate = min(MOST_SECONDS, max(FEW_SECONDS / 4, float((q * free).sum()) / max(1.0, float(p.sum()))))
+    found[at] = q * free
+    return found, rate
 
 
 def _numbered(rows: Ints) -> Ints:
