@@ -1,5 +1,6 @@
 """What may stand against an event of a permit, in words: each with its field, its clause and what would be right."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +28,13 @@ class Finding:
     clause: str
     expected: str
     of_state: bool = False
+
+
+def sentence(findings: Iterable[Finding]) -> str:
+    """All of them as one sentence: Chinese with the clauses, then English in brackets."""
+    halves = [(one.message.removesuffix(")").rpartition(" ("), one.clause) for one in findings]
+    zh = "；".join(f"{parts[0]}〔{clause}〕" if clause else parts[0] for parts, clause in halves)
+    return f"{zh} ({'; '.join(parts[2] for parts, _ in halves)})"
 
 
 def refuse(code: str, **values: Any) -> Finding:

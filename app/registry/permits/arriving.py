@@ -16,7 +16,7 @@ from app.changes import service as changes
 from app.imports.kind import Outcome
 from app.imports.staging import driver_of
 from app.registry import links
-from app.registry.findings import Finding
+from app.registry.findings import sentence
 from app.registry.permits import queries, register
 from app.registry.queries import beyond_scope
 
@@ -220,7 +220,7 @@ def _keep(session: Session, import_id: str, decided: Pairs) -> None:
                     "row_no": n,
                     "field": o.field,
                     "code": o.code,
-                    "message": _sentence(o),
+                    "message": sentence([o]),
                     "expected": o.expected,
                 }
                 for n, o in told
@@ -235,7 +235,7 @@ def _refuse(session: Session, decided: Pairs) -> None:
             "field": o.field,
             "value": _value(row, o.field),
             "code": o.code,
-            "message": _sentence(o),
+            "message": sentence([o]),
             "expected": o.expected,
         }
         for row, one in decided
@@ -250,7 +250,3 @@ def _refuse(session: Session, decided: Pairs) -> None:
 def _value(row: dict[str, Any], name: str) -> str:
     given = row.get(f"new_{name}", row.get(name))
     return "" if given is None else str(given)
-
-
-def _sentence(one: Finding) -> str:
-    return f"{one.message}〔{one.clause}〕" if one.clause else one.message

@@ -18,7 +18,7 @@ from app.changes import service as changes
 from app.errors import Conflict, InvalidInput, NotAllowed, NotFound, PreconditionFailed, PreconditionRequired
 from app.imports.values import BadValue
 from app.registry import lifecycle, links, numbers, rules
-from app.registry.findings import Finding
+from app.registry.findings import Finding, sentence
 from app.registry.permits import listed, queries
 from app.registry.permits.schemas import Facts, NewEvent, NewPermit
 from app.registry.permits.step import Step, read
@@ -194,7 +194,7 @@ def _raise_refused(found: list[Finding]) -> None:
     raised = Conflict if any(one.of_state for one in refused) else InvalidInput
     first = refused[0]
     raise raised(
-        "；".join(f"{one.message}{f'〔{one.clause}〕' if one.clause else ''}" for one in refused),
+        sentence(refused),
         field=first.field,
         reason=first.code,
         expected=first.expected,

@@ -135,3 +135,12 @@ def test_every_ground_of_a_cancellation_names_its_clause() -> None:
         zh and en and clause.startswith(("行政许可法70", "条例44")) for zh, en, clause in GROUNDS.values()
     )
     assert lifecycle.ASK_BEFORE_DAYS == 45
+
+
+def test_findings_are_told_in_one_sentence_with_their_clauses() -> None:
+    told = words.sentence([words.refuse("term_missing"), words.refuse("nothing_changes")])
+    assert told == (
+        "缺少有效期止〔条例25〕；没有任何改动〔条例26〕 (the end of the term is missing; nothing is changed)"
+    )
+    for code, one in words.WORDS.items():
+        assert one.text.count("(") == one.text.count(")") == 1 and one.text.endswith(")"), code
