@@ -22,10 +22,21 @@ export const router = createRouter({
 			meta: { heading: "matching.title" },
 		},
 		{
+			path: "/review",
+			name: "review",
+			component: () => import("./desks/review/ReviewDesk.vue"),
+			meta: { heading: "review.title" },
+		},
+		{
 			path: "/candidates",
 			name: "candidates",
 			component: () => import("./desks/candidates/CandidatesDesk.vue"),
 			meta: { heading: "candidates.title" },
+		},
+		{
+			path: "/statistics",
+			name: "statistics",
+			component: () => import("./desks/statistics/StatisticsPage.vue"),
 		},
 		{ path: "/import", name: "import", component: () => import("./desks/imports/ImportDesk.vue") },
 		{

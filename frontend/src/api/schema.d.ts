@@ -1005,7 +1005,8 @@ export interface paths {
         };
         /**
          * Batches
-         * @description Batches of one's jurisdiction, the newest first; `stage` names where those in review are.
+         * @description Batches of one's jurisdiction, the newest first; `stage` names where those in review are, `mine` those that wait
+         *     for the one who asks.
          */
         get: operations["batches_api_review_batches_get"];
         put?: never;
@@ -1789,7 +1790,7 @@ export interface components {
                 number
             ] | null;
             /** Decisions */
-            decisions: components["schemas"]["app__review__schemas__DecisionOut"][];
+            decisions: components["schemas"]["ReviewDecision"][];
         };
         /** BatchPage */
         BatchPage: {
@@ -2013,7 +2014,7 @@ export interface components {
                 [key: string]: unknown;
             };
             /** Decisions */
-            decisions: components["schemas"]["app__screening__schemas__DecisionOut"][];
+            decisions: components["schemas"]["DecisionOut"][];
         };
         /** CandidatePage */
         CandidatePage: {
@@ -2247,6 +2248,23 @@ export interface components {
             /** Permit Points Without Intake */
             permit_points_without_intake: number;
         };
+        /** DecisionOut */
+        DecisionOut: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "confirm" | "reject" | "reopen";
+            /** Note */
+            note: string;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+        };
         /** DimensionOut */
         DimensionOut: {
             /** Name */
@@ -2446,18 +2464,6 @@ export interface components {
             /** Document No */
             document_no: string | null;
             candidates: components["schemas"]["CandidateFigures"] | null;
-        };
-        /**
-         * Filter
-         * @description Which decided outcomes; what is not given does not narrow.
-         */
-        Filter: {
-            /** Outcomes */
-            outcomes?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt")[];
-            /** Sources */
-            sources?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown")[];
-            /** Decided By */
-            decided_by?: ("rule" | "person") | null;
         };
         /**
          * Finding
@@ -3327,7 +3333,7 @@ export interface components {
         NewBatches: {
             /** County Code */
             county_code: number;
-            filter?: components["schemas"]["Filter"];
+            filter?: components["schemas"]["ReviewFilter"];
             /**
              * Note
              * @default
@@ -4123,6 +4129,49 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * ReviewDecision
+         * @description Who did what, when, why; never changed.
+         */
+        ReviewDecision: {
+            /** Id */
+            id: number;
+            /** Item Id */
+            item_id: number | null;
+            /** Sample Id */
+            sample_id: number | null;
+            /** Stage */
+            stage: string | null;
+            /** Action */
+            action: string;
+            /** Note */
+            note: string;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Actor Name */
+            actor_name: string;
+            /** Authority */
+            authority: string;
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
+        };
+        /**
+         * ReviewFilter
+         * @description Which decided outcomes; what is not given does not narrow.
+         */
+        ReviewFilter: {
+            /** Outcomes */
+            outcomes?: ("one_to_one" | "n_to_one" | "one_to_n" | "intake_without_permit" | "permit_without_intake" | "exempt")[];
+            /** Sources */
+            sources?: ("surface_water" | "groundwater" | "unconventional_water" | "unknown")[];
+            /** Decided By */
+            decided_by?: ("rule" | "person") | null;
+        };
         /** RunOut */
         RunOut: {
             /** Id */
@@ -4227,7 +4276,7 @@ export interface components {
             /** Batches */
             batches: number[];
             /** Decisions */
-            decisions: components["schemas"]["app__review__schemas__DecisionOut"][];
+            decisions: components["schemas"]["ReviewDecision"][];
         };
         /** SampleRow */
         SampleRow: {
@@ -4576,54 +4625,6 @@ export interface components {
             valid_from: string;
             /** Valid To */
             valid_to: string | null;
-        };
-        /**
-         * DecisionOut
-         * @description Who did what, when, why; never changed.
-         */
-        app__review__schemas__DecisionOut: {
-            /** Id */
-            id: number;
-            /** Item Id */
-            item_id: number | null;
-            /** Sample Id */
-            sample_id: number | null;
-            /** Stage */
-            stage: string | null;
-            /** Action */
-            action: string;
-            /** Note */
-            note: string;
-            /** Facts */
-            facts: {
-                [key: string]: unknown;
-            };
-            /** Actor Name */
-            actor_name: string;
-            /** Authority */
-            authority: string;
-            /**
-             * Decided At
-             * Format: date-time
-             */
-            decided_at: string;
-        };
-        /** DecisionOut */
-        app__screening__schemas__DecisionOut: {
-            /**
-             * Decision
-             * @enum {string}
-             */
-            decision: "confirm" | "reject" | "reopen";
-            /** Note */
-            note: string;
-            /** Actor Name */
-            actor_name: string;
-            /**
-             * Decided At
-             * Format: date-time
-             */
-            decided_at: string;
         };
     };
     responses: never;
@@ -6389,6 +6390,7 @@ export interface operations {
                 region?: number | null;
                 sample?: number | null;
                 overdue?: boolean | null;
+                mine?: boolean;
                 after?: string | null;
                 limit?: number;
             };

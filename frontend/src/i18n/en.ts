@@ -1,5 +1,7 @@
 import dossier from "./en/dossier";
 import matching from "./en/matching";
+import review from "./en/review";
+import statistics from "./en/statistics";
 import type zh from "./zh";
 
 type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
@@ -7,6 +9,9 @@ type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
 const en: Same<typeof zh> = {
 	dossier,
 	matching,
+	review,
+	statistics,
+	basins: { 1: "Changjiang (Yangtze)", 2: "Huanghe (Yellow River)", 3: "Huaihe", 4: "Haihe", 5: "Zhujiang (Pearl River)", 6: "Songliao", 7: "Taihu" },
 	app: { name: "Shuitu", full: "The one map of water intakes" },
 	common: {
 		retry: "Try again",

@@ -1,9 +1,14 @@
 import dossier from "./zh/dossier";
 import matching from "./zh/matching";
+import review from "./zh/review";
+import statistics from "./zh/statistics";
 
 export default {
 	dossier,
 	matching,
+	review,
+	statistics,
+	basins: { 1: "长江委", 2: "黄委", 3: "淮委", 4: "海委", 5: "珠江委", 6: "松辽委", 7: "太湖局" },
 	app: { name: "水图", full: "取水口“一张图”" },
 	common: {
 		retry: "重试",

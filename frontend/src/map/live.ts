@@ -31,10 +31,13 @@ export function refresh(layer: string): void {
 
 /** Queries that a change of a layer makes stale, by the first member of their key. */
 export function staleKeys(layer: string): string[] {
-	const own = { intakes: ["intakes", "regions"], permits: ["permits", "intakes", "regions"] }[layer] ?? [
-		layer,
-	];
-	return layer === "candidates" ? ["candidates", "regions", "runs"] : own;
+	const counted = ["regions", "statistics"];
+	const known: Record<string, string[]> = {
+		intakes: ["intakes", "review", ...counted],
+		permits: ["permits", "intakes", ...counted],
+		candidates: ["candidates", "regions", "runs"],
+	};
+	return known[layer] ?? [layer];
 }
 
 /** Layers whose version differs from what was known. */
