@@ -11,7 +11,15 @@ const en: Same<typeof zh> = {
 	matching,
 	review,
 	statistics,
-	basins: { 1: "Changjiang (Yangtze)", 2: "Huanghe (Yellow River)", 3: "Huaihe", 4: "Haihe", 5: "Zhujiang (Pearl River)", 6: "Songliao", 7: "Taihu" },
+	basins: {
+		1: "Changjiang (Yangtze)",
+		2: "Huanghe (Yellow River)",
+		3: "Huaihe",
+		4: "Haihe",
+		5: "Zhujiang (Pearl River)",
+		6: "Songliao",
+		7: "Taihu",
+	},
 	app: { name: "Shuitu", full: "The one map of water intakes" },
 	common: {
 		retry: "Try again",
