@@ -19,7 +19,7 @@ from app.linkage.engine.records import PAIRS, Linked, LinkSettings, Progress
 from app.linkage.engine.rivals import marginals
 from app.linkage.engine.sides import Side, cleaned, floats
 from app.linkage.engine.statistics import Statistics
-from app.linkage.engine.training import NEGATIVE_ROWS, refined, sample
+from app.linkage.engine.training import NEGATIVE_ROWS, estimated, refined, sample
 
 Ints = npt.NDArray[np.int64]
 HOPELESS = -9.0
@@ -90,7 +90,8 @@ def train(left: pa.Table, right: pa.Table, b: Side, blocks: Blocks, settings: Li
     a = cleaned(_some(left, settings.training_rows, rng))
     within = cleaned(_some(right, NEGATIVE_ROWS, rng))
     model = Model.prior(Statistics.of(a, b))
-    return refined(model, sample(a, b, blocks, model, within))
+    seen = sample(a, b, blocks, model, within)
+    return refined(estimated(model, seen, settings), seen)
 
 
 def _some(table: pa.Table, most: int, rng: np.random.Generator) -> pa.Table:

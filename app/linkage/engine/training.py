@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from app.linkage.engine import splinking
 from app.linkage.engine.blocking import Blocks
 from app.linkage.engine.comparisons import COMPARISONS, PRIOR_PAIRS, Levels
-from app.linkage.engine.measuring import measures
+from app.linkage.engine.measuring import Measured, measures
 from app.linkage.engine.model import CONDITIONAL, Model, all_levels, kin
+from app.linkage.engine.records import LinkSettings
 from app.linkage.engine.rivals import marginals
 from app.linkage.engine.sides import Side
 
@@ -36,12 +38,14 @@ class Sample:
     b: Side
     i: Ints
     j: Ints
+    measured: Mapping[str, Measured]
     levels: Mapping[str, Levels]
     unlike: Mapping[str, Levels]
     """Levels of pairs within B."""
 
 
 MOST_SHARE = 0.97
+MOST_PER_ROW = 1.1
 UNLIKELY = 0.1
 """Pairs more probable than this teach nothing of what is not the same: half-believed true pairs would."""
 
@@ -49,11 +53,12 @@ UNLIKELY = 0.1
 def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side) -> Sample:
     """Candidates of `a` in `b`, and of `within` (a part of `b`) in `b`."""
     i, j = blocks.candidates(a)
-    levels = all_levels(measures(a, b, i, j, model.statistics))
+    measured = measures(a, b, i, j, model.statistics)
+    levels = all_levels(measured)
     x, y = blocks.candidates(within)
     other = np.asarray(within.ids.take(x)) != np.asarray(b.ids.take(y))
     unlike = all_levels(measures(within, b, x[other], y[other], model.statistics))
-    return Sample(a, b, i, j, levels, _without_duplicates(unlike))
+    return Sample(a, b, i, j, measured, levels, _without_duplicates(unlike))
 
 
 def _without_duplicates(levels: Mapping[str, Levels]) -> Mapping[str, Levels]:
@@ -62,6 +67,26 @@ def _without_duplicates(levels: Mapping[str, Levels]) -> Mapping[str, Levels]:
     for name in ("distance", "name", "number", "holder", "code"):
         agree &= levels[name] <= 0
     return {name: found[~agree] for name, found in levels.items()}
+
+
+def estimated(model: Model, seen: Sample, settings: LinkSettings) -> Model:
+    """The model as Splink estimates it; as it was, where Splink's answer cannot be.
+
+    Pairs seen one by one, the commonest likeness of crowded registers is that of neighbours, not of the same
+    intake: then Splink takes more pairs for matches than there are rows, and experience is the better start.
+    """
+    nothing = np.zeros(len(seen.i))
+    start = _maximised(model, seen, nothing)
+    matching = min(0.5, 0.5 / max(1.0, start.crowd))
+    found = splinking.estimate(
+        seen.measured, model.m, start.u, matching, settings.backend, settings.memory_gib, settings.scratch
+    )
+    rows = min(len(np.unique(seen.i)), len(np.unique(seen.j)))
+    if found is None or not 0.02 * rows < found[1] * len(seen.i) < MOST_PER_ROW * rows:
+        return replace(start, m=model.m, share=model.share, share_b=model.share_b)
+    share = min(MOST_SHARE, found[1] * len(seen.i) / max(1, rows))
+    m = {name: np.maximum(values, LEAST_OF_PRIOR * model.m[name]) for name, values in found[0].items()}
+    return replace(start, m={name: v / v.sum() for name, v in m.items()}, share=share, share_b=share)
 
 
 def refined(model: Model, seen: Sample) -> Model:
