@@ -1,5 +1,6 @@
 import dossier from "./en/dossier";
 import matching from "./en/matching";
+import permits from "./en/permits";
 import review from "./en/review";
 import statistics from "./en/statistics";
 import type zh from "./zh";
@@ -9,6 +10,7 @@ type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
 const en: Same<typeof zh> = {
 	dossier,
 	matching,
+	permits,
 	review,
 	statistics,
 	basins: {

@@ -1,11 +1,13 @@
 import dossier from "./zh/dossier";
 import matching from "./zh/matching";
+import permits from "./zh/permits";
 import review from "./zh/review";
 import statistics from "./zh/statistics";
 
 export default {
 	dossier,
 	matching,
+	permits,
 	review,
 	statistics,
 	basins: { 1: "长江委", 2: "黄委", 3: "淮委", 4: "海委", 5: "珠江委", 6: "松辽委", 7: "太湖局" },

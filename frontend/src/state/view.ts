@@ -17,7 +17,7 @@ export interface Selection {
 	id: number;
 }
 
-export type Sheet = "account" | "region";
+export type Sheet = "account" | "region" | "issue";
 export type Bands = "true" | "false_colour";
 
 export type Filters = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
@@ -96,7 +96,7 @@ export function parse(query: LocationQuery): View {
 		filters: filters(query.f),
 		selection: selection(query.sel),
 		region: /^\d{2,12}$/.test(text(query.region) ?? "") ? text(query.region) : null,
-		open: oneOf(query.open, ["account", "region"] as const),
+		open: oneOf(query.open, ["account", "region", "issue"] as const),
 		pin: pin(query.pin),
 		scene: Number.isInteger(scene) ? scene : null,
 		bands: oneOf(query.bands, ["true", "false_colour"] as const) ?? "true",
