@@ -81,6 +81,10 @@ class Source(Frozen):
     """View with public fields at public accuracy; None: the public does not see this layer."""
     datetime: Identifier | None = None
     """Field that `datetime=` asks about, if any."""
+    until: Identifier | None = None
+    """Field with the end of what begins at `datetime`, where that is no instant; without a value it goes on."""
+    past: Relation | None = None
+    """Function of a day and of a moment (or null) that gives the view's rows as they were, for those who log in."""
     shapes: Relation | None = None
     """Polygons generalised per zoom, by id; None: drawn from the view at every zoom."""
 

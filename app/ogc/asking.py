@@ -10,11 +10,14 @@ from app.errors import InvalidInput
 from app.ogc.cover import key_ranges
 from app.ogc.parameters import (
     ANYWHERE,
+    CHINA,
     Box,
     Period,
     around,
     boxes,
     corners,
+    known_at,
+    last_day,
     only,
     period,
     queryables,
@@ -55,6 +58,14 @@ class PlaneBox:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What held on a day, as it was known at a moment; None: as it is known now."""
+
+    on: date
+    known: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ItemsQuery:
     """A page of items: which, how many, in which order, from where on, and what of them."""
 
@@ -64,6 +75,8 @@ class ItemsQuery:
     plane: PlaneBox | None = None
     """The box as it was given, where its system is a projected one; `boxes` then hold all of it and more."""
     period: Period | None = None
+    past: Past | None = None
+    """Where the layer has a past that is asked for."""
     filters: tuple[Filter, ...] = ()
     predicate: Predicate | None = None
     sort: tuple[SortKey, ...] = ()
@@ -82,8 +95,13 @@ def names(layer: Layer, audience: Audience) -> tuple[str, ...]:
     own = (field.name for field in queryables(layer, audience))
     return (
         "limit", "bbox", "bbox-crs", "datetime", "crs", "filter", "filter-lang", "filter-crs", "sortby", "properties",
-        "skipGeometry", "offset", "after", *own,
+        "skipGeometry", "offset", "after", *(("known",) if has_past(layer, audience) else ()), *own,
     )  # fmt: skip
+
+
+def has_past(layer: Layer, audience: Audience) -> bool:
+    """May this audience ask what held on a past day? The public sees the present."""
+    return layer.source.past is not None and audience == "officer"
 
 
 def items_query(
@@ -108,6 +126,7 @@ def items_query(
         boxes=found_boxes,
         plane=plane,
         period=period(found["datetime"]) if "datetime" in found else None,
+        past=_past(found) if has_past(layer, audience) else None,
         filters=tuple(
             Filter(fields[name], value_of(fields[name], text))
             for name, text in found.items()
@@ -122,6 +141,15 @@ def items_query(
         ),
         **_shown(layer, audience, found, systems),
     )
+
+
+def _past(found: Mapping[str, str]) -> Past | None:
+    """The day at the end of `datetime`, and the moment `known`; an interval without an end asks for the present."""
+    known = known_at(found["known"]) if "known" in found else None
+    on = last_day(found["datetime"]) if "datetime" in found else None
+    if on is None and known is None:
+        return None
+    return Past(on or datetime.now(CHINA).date(), known)
 
 
 def shown_query(

@@ -60,7 +60,8 @@ def form_of(layer: Layer, audience: Audience, query: ItemsQuery, name: str) -> F
         *time,
         *(_column(field) for field in shown),
     ]
-    at, first = 2 + len(shape), 2 + len(shape) + len(time)
+    at = 2 + len(shape)
+    first = at + len(time)
     names = tuple(field.name for field in shown)
 
     def geojson(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -80,7 +81,7 @@ def form_of(layer: Layer, audience: Audience, query: ItemsQuery, name: str) -> F
             {
                 "type": "Feature",
                 "id": row[0],
-                "time": moment(row[at]) if time else None,
+                "time": moment(row[at:first]),
                 "geometry": geometry(row) if query.crs == CRS84 else None,
                 "place": None if query.crs == CRS84 else geometry(row),
                 "properties": dict(zip(names, row[first:], strict=True)),
@@ -125,16 +126,25 @@ def _shape(row: Row) -> Any:
     return None if row[2] is None else orjson.Fragment(row[2])
 
 
-def _time(layer: Layer, audience: Audience) -> tuple[tuple[str, ...], Callable[[Any], dict[str, str] | None]]:
-    name = layer.source.datetime
-    if name is None or name not in columns(layer, audience):
+def _time(layer: Layer, audience: Audience) -> tuple[tuple[str, ...], Callable[[Row], dict[str, Any] | None]]:
+    """The columns of a time, and the member `time` of JSON-FG made of them."""
+    source = layer.source
+    if source.datetime is None or source.datetime not in columns(layer, audience):
         return (), _nothing
-    return (f"v.{quote(name)}",), _day if layer.field(name).type == "date" else _instant
+    if source.until is not None:
+        return (f"v.{quote(source.datetime)}", f"v.{quote(source.until)}"), _interval
+    member = "date" if layer.field(source.datetime).type == "date" else "timestamp"
+    return (f"v.{quote(source.datetime)}",), lambda row: None if row[0] is None else {member: _told(row[0])}
 
 
-def _day(value: date | None) -> dict[str, str] | None:
-    return None if value is None else {"date": value.isoformat()}
+def _interval(row: Row) -> dict[str, Any] | None:
+    if row[0] is None and row[1] is None:
+        return None
+    return {"interval": [".." if edge is None else _told(edge) for edge in row]}
 
 
-def _instant(value: datetime | None) -> dict[str, str] | None:
-    return None if value is None else {"timestamp": value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+def _told(value: date | datetime) -> str:
+    """As RFC 3339 has it; instants in UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.isoformat()

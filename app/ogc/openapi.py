@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app import __version__
+from app.ogc.asking import has_past
 from app.ogc.documents import DESCRIPTION, TITLE, description, title
 from app.ogc.editing import MERGE_PATCH
 from app.ogc.links import Addresses
@@ -113,7 +114,8 @@ def _paths(layer: Layer, audience: Audience) -> Json:
         sortables(layer, audience),
         "[+-]?",
     )
-    items = [*(_ref("parameters", name) for name in SHARED), order, *choices, *own]
+    past = ("known",) if has_past(layer, audience) else ()
+    items = [*(_ref("parameters", name) for name in (*SHARED, *past)), order, *choices, *own]
     feature = [_ref("parameters", name) for name in ("featureId", *SHOWN)]
     found = {
         root: _get(f"{layer.id}.collection", label, "Collection", tags),

@@ -43,6 +43,11 @@ PARAMETERS: Json = {
         "RFC 3339 时间，或闭区间 起/止(.. 为无界) · An RFC 3339 date-time, or a closed interval start/end (.. is open)",
         {"type": "string"},
     ),
+    "known": parameter(
+        "known",
+        "按此时刻已知的情况(RFC 3339)；datetime 说明哪一天 · As was known at this moment (RFC 3339); datetime says of which day",
+        {"type": "string", "format": "date-time"},
+    ),
     "offset": parameter(
         "offset",
         "跳过的要素数；翻页请用 next 链接 · Features to skip; to page, follow the next links",

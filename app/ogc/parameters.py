@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -12,6 +12,8 @@ from starlette.datastructures import QueryParams
 from app.errors import InvalidInput
 from layers.model import Audience, Field, Layer
 
+CHINA = timezone(timedelta(hours=8))
+"""The register's days are those of China, which has one time zone and no summer time."""
 ANYWHERE = ("f", "api_key")
 RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
@@ -172,6 +174,23 @@ def period(text: str) -> Period:
     if found.start and found.end and found.start > found.end:
         raise refused("datetime", text, "起不晚于止", "an interval whose start is not after its end")
     return found
+
+
+def known_at(text: str) -> datetime:
+    """A moment, or the end of a day in China. Raises InvalidInput."""
+    if not DAY.fullmatch(text):
+        return instant("known", text)
+    day = _day("known", text)
+    return datetime(day.year, day.month, day.day, tzinfo=CHINA) + timedelta(days=1, microseconds=-1)
+
+
+def last_day(text: str) -> date | None:
+    """The day on which a `datetime` ends, in China; None if it has no end. Raises InvalidInput."""
+    found = period(text)
+    last = text.rpartition("/")[2].removesuffix("T")
+    if found.end is None:
+        return None
+    return date.fromisoformat(last) if DAY.fullmatch(last) else found.end.astimezone(CHINA).date()
 
 
 def _edge(text: str, end: bool) -> datetime:

@@ -39,7 +39,7 @@ def page(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, 
     values: dict[str, Any] = {"rows": query.limit + 1}
     where = _where(layer, audience, query, hidden_bits, values)
     cut = f"order by {_order(layer, query.sort, 'v')} limit %(rows)s{_offset(query, values)}"
-    view = f"{relation(layer, audience)} v"
+    view = _view(layer, audience, query, values)
     if not query.sort:
         own = "count(*) over ()" if counts(query) else "null::text"
         return Statement(f"select {form.columns(own)} from {view} {where} {cut}", values)
@@ -67,7 +67,7 @@ def rows(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, 
     values: dict[str, Any] = {"rows": query.limit}
     where = _where(layer, audience, query, hidden_bits, values)
     return Statement(
-        f"select {select} from {relation(layer, audience)} v {where} "
+        f"select {select} from {_view(layer, audience, query, values)} {where} "
         f"order by {_order(layer, query.sort, 'v')} limit %(rows)s{_offset(query, values)}",
         values,
     )
@@ -80,7 +80,7 @@ def edge(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int) 
     array = ", ".join(f"v.{quote(key.field.name)}" for key in query.sort)
     return Statement(
         f"select v.{quote(layer.source.id)}, {f'json_build_array({array})::text' if array else 'null'} "
-        f"from {relation(layer, audience)} v {where} order by {_order(layer, query.sort, 'v')} limit 2 offset %(skip)s",
+        f"from {_view(layer, audience, query, values)} {where} order by {_order(layer, query.sort, 'v')} limit 2 offset %(skip)s",
         values,
     )
 
@@ -105,7 +105,8 @@ def count(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int)
     values: dict[str, Any] = {"most": COUNT_LIMIT + 1}
     where = _where(layer, audience, replace(query, after=None, offset=0), hidden_bits, values)
     return Statement(
-        f"select count(*) from (select 1 from {relation(layer, audience)} v {where} limit %(most)s) x", values
+        f"select count(*) from (select 1 from {_view(layer, audience, query, values)} {where} limit %(most)s) x",
+        values,
     )
 
 
@@ -113,9 +114,10 @@ def times(layer: Layer, audience: Audience) -> Statement | None:
     """First and last instant of what the viewer sees; None for a layer without time."""
     if layer.source.datetime is None or not timed(layer, audience):
         return None
-    name = quote(layer.source.datetime)
+    first = quote(layer.source.datetime)
+    last = f"greatest({first}, {quote(layer.source.until)})" if layer.source.until else first
     return Statement(
-        f"select min({name})::timestamptz, max({name})::timestamptz from {relation(layer, audience)}"
+        f"select min({first})::timestamptz, max({last})::timestamptz from {relation(layer, audience)}"
     )
 
 
@@ -161,6 +163,14 @@ CASTS = {
 
 
 # ── which ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _view(layer: Layer, audience: Audience, query: ItemsQuery, values: dict[str, Any]) -> str:
+    """What v is: the view of this audience, or its rows as they held on a day."""
+    if query.past is None or layer.source.past is None:
+        return f"{relation(layer, audience)} v"
+    values |= {"on": query.past.on, "known": query.past.known}
+    return f"{quote(layer.source.past)}(%(on)s::date, %(known)s::timestamptz) v"
 
 
 def _where(
@@ -228,16 +238,19 @@ def timed(layer: Layer, audience: Audience) -> bool:
 
 
 def _during(layer: Layer, period: Period, values: dict[str, Any]) -> str:
-    """Instants in the closed interval, or days that meet it; features without a time match too (fc-time-response)."""
-    assert layer.source.datetime is not None  # noqa: S101 - asked of layers that have a time
-    name = quote(layer.source.datetime)
-    days = layer.field(layer.source.datetime).type == "date"
+    """Instants in the closed interval, or days and terms that meet it; those without a time match too (fc-time-response)."""
+    start = layer.source.datetime
+    assert start is not None  # noqa: S101 - asked of layers that have a time
+    days = layer.field(start).type == "date"
     clauses = []
-    for key, sign, limit in (("start", ">=", period.start), ("end", "<=", period.end)):
+    for key, name, sign, limit in (
+        ("start", layer.source.until or start, ">=", period.start),
+        ("end", start, "<=", period.end),
+    ):
         if limit is not None:
             values[key] = limit.date() if days else limit
-            clauses.append(f"v.{name} {sign} %({key})s")
-    return f"(v.{name} is null or ({' and '.join(clauses)}))"
+            clauses.append(f"(v.{quote(name)} is null or v.{quote(name)} {sign} %({key})s)")
+    return f"({' and '.join(clauses)})"
 
 
 def _equals(one_filter: Filter, number: int, values: dict[str, Any]) -> str:

@@ -106,13 +106,16 @@ class Store:
         self, connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer, asked: ItemsQuery
     ) -> int | None:
         """All points of a big layer from its cells; else counted, if it is not too many or too slow."""
-        whole = layer.points is not None and not (asked.boxes is not None or asked.filters or asked.predicate)
+        whole = layer.points is not None and not (
+            asked.boxes is not None or asked.filters or asked.predicate or asked.period or asked.past
+        )
         if whole:
             cells = source.count_in(layer, Address(0, 0, 0))
             rows, _ = await together(connection, viewer, Statement(cells.sql, cells.values))
             return int(rows[0][0])
         statement = query.count(layer, viewer.audience, asked, self.hidden_bits)
-        timeout = f"{STATEMENT_TIMEOUT_S}s" if asked.predicate is None else f"{COUNT_TIMEOUT_MS}ms"
+        costly = asked.predicate is not None or asked.past is not None
+        timeout = f"{COUNT_TIMEOUT_MS}ms" if costly else f"{STATEMENT_TIMEOUT_S}s"
         try:
             rows, _ = await together(connection, viewer, statement, timeout)
         except psycopg.errors.QueryCanceled:
@@ -151,10 +154,10 @@ def evaluating(asked: ItemsQuery) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.QueryCanceled as error:
-        if asked.predicate is None and not asked.sort:
+        if asked.predicate is None and not asked.sort and asked.past is None:
             raise
         raise TooCostly(
-            "过滤或排序耗时过长，请缩小范围或减少条件 (this filter or order takes too long: narrow it)",
+            "过滤、排序或历史日期的查询耗时过长，请缩小范围或减少条件 (this filter, order or past day takes too long: narrow it)",
             seconds=STATEMENT_TIMEOUT_S,
         ) from error
     except (psycopg.DataError, psycopg.errors.InternalError_) as error:

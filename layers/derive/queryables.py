@@ -55,8 +55,8 @@ def schema(
         properties["geometry"] = geometry_schema(layer.source, lang)
     for field in fields:
         properties[field.name] = field_schema(field, lang)
-        if field.name == layer.source.datetime and kind == "schema":
-            properties[field.name]["x-ogc-role"] = "primary-instant"
+        if kind == "schema" and (role := _role(layer.source, field.name)):
+            properties[field.name]["x-ogc-role"] = role
         if kind == "schema" and layer.receivable and field.name not in layer.receivable:
             properties[field.name]["readOnly"] = True
     if kind == "schema":
@@ -71,6 +71,13 @@ def schema(
         "properties": properties,
         "additionalProperties": False,
     }
+
+
+def _role(source: Source, name: str) -> str | None:
+    """What `datetime=` asks about (OGC 23-058r1, core roles of features)."""
+    if name == source.datetime:
+        return "primary-instant" if source.until is None else "primary-interval-start"
+    return "primary-interval-end" if name == source.until else None
 
 
 def feature_schema(layer: Layer, *, patch: bool) -> dict[str, Any]:

@@ -297,13 +297,23 @@ def test_core_fc_time_response_closed_intervals_and_features_without_a_time(
     assert {feature["properties"]["item_id"] for feature in found} == expected | {"undated"}
 
 
-def test_core_fc_time_response_days_match_the_intervals_that_meet_them(get: Get) -> None:
-    found = get("/collections/permits/items", datetime="2021-01-03T12:00:00Z/2021-01-05T01:00:00Z")
-    assert [f["properties"]["valid_from"] for f in found["features"]] == [
-        "2021-01-03",
-        "2021-01-04",
-        "2021-01-05",
-    ]
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("2020-01-01T00:00:00Z", 0),
+        ("2021-01-04T12:00:00Z", 3),  # terms begin on 2 January 2021 and each day after it
+        ("../2021-01-04T12:00:00Z", 3),
+        ("2021-01-03T12:00:00Z/2021-01-05T01:00:00Z", 4),
+        ("2029-01-01T00:00:00Z", 40),
+        ("2030-12-31T23:00:00Z", 40),  # 39 end on this day, and one has no end
+        ("2031-01-01T00:00:00Z/..", 1),
+    ],
+)
+def test_core_fc_time_response_terms_match_the_times_that_they_meet(
+    get: Get, asked: str, expected: int
+) -> None:
+    found = get("/collections/permits/items", datetime=asked, limit=100)
+    assert found["numberMatched"] == len(found["features"]) == expected
 
 
 def test_core_fc_time_response_a_collection_without_time_matches_whole(get: Get) -> None:

@@ -223,7 +223,7 @@ def test_json_fg_has_time_place_and_reference_system(get: Get) -> None:
     assert body["features"][3]["time"] is None
     assert not any("conformsTo" in one or "coordRefSys" in one for one in body["features"])
     permit = get("/collections/permits/items/1", f="jsonfg", crs=f"{EPSG}4490")
-    assert permit["time"] == {"date": "2021-01-02"}
+    assert permit["time"] == {"interval": ["2021-01-02", "2030-12-31"]}
     assert permit["geometry"] is None
     _, lon, lat = place_of(1)
     assert permit["place"]["coordinates"] == pytest.approx([lat, lon], abs=2e-7)

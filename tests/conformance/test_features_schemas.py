@@ -67,11 +67,20 @@ def test_core_roles_features_role_id_and_primary_geometry_are_there_once(get: Ge
         assert len([role for role, _ in roles if role == "primary-geometry"]) == 1
 
 
-def test_core_roles_features_primary_instant_is_what_datetime_asks_about(get: Get) -> None:
+def test_core_roles_features_the_primary_time_is_what_datetime_asks_about(get: Get) -> None:
     for layer, declared in catalog.load().items():
         properties = get(f"/collections/{layer}/schema")["properties"]
-        instants = [name for name, one in properties.items() if one.get("x-ogc-role") == "primary-instant"]
-        assert instants == ([declared.source.datetime] if declared.source.datetime else [])
+        times = {
+            one["x-ogc-role"]: name
+            for name, one in properties.items()
+            if one.get("x-ogc-role", "")
+            in ("primary-instant", "primary-interval-start", "primary-interval-end")
+        }
+        start, end = declared.source.datetime, declared.source.until
+        if end:
+            assert times == {"primary-interval-start": start, "primary-interval-end": end}
+        else:
+            assert times == ({"primary-instant": start} if start else {})
 
 
 @pytest.mark.parametrize("kind", KINDS)

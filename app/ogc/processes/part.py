@@ -103,9 +103,10 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
 
 def _execution(name: str, label: str, results: Json) -> Json:
     one = OFFERED[name]
+    required = [key for key, declared in one.inputs.items() if declared.required]
     inputs = {
         "type": "object",
-        "required": [key for key, declared in one.inputs.items() if declared.required],
+        **({"required": required} if required else {}),  # JSON Schema of OpenAPI 3.0 has no empty list there
         "properties": {key: _input(declared) for key, declared in one.inputs.items()},
         "additionalProperties": False,
     }
