@@ -58,6 +58,8 @@ export function useMatchFilters() {
 		const found: Query = {};
 		const outcomes: readonly string[] = OUTCOMES;
 		if (outcomes.includes(outcome.value)) found.outcome = outcome.value as NonNullable<Query["outcome"]>;
+		// A permit's intake is pending while an entry may be it: there it is looked at from the entry's side.
+		if (outcome.value === "pending") found.subject = "intake";
 		if (state.value !== "all") found.state = state.value as NonNullable<Query["state"]>;
 		if (source.value !== "all") found.source = source.value as NonNullable<Query["source"]>;
 		if (conflict.value !== "all") found.conflict = conflict.value;

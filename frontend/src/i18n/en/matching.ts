@@ -8,7 +8,8 @@ export default {
 	band: "Probability",
 	source: "Source",
 	conflict: "Contradiction",
-	search: "Name, code, permit number",
+	search: "Find",
+	searchHint: "Name, code, permit",
 	outcomes: {
 		one_to_one: "One intake, one permit",
 		n_to_one: "Several intakes, one permit",

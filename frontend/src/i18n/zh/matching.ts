@@ -8,7 +8,8 @@ export default {
 	band: "把握",
 	source: "水源",
 	conflict: "矛盾",
-	search: "名称、编码、许可证编号",
+	search: "查找",
+	searchHint: "名称、编码、许可证",
 	outcomes: {
 		one_to_one: "一口一证",
 		n_to_one: "多口一证",
