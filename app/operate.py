@@ -245,12 +245,15 @@ def _load(settings: Settings) -> None:
     # Imported here: a second start must not wait for what only the first one needs.
     from app import demo as data
     from app import wiring
+    from app.demo import review as reviewing
 
     services = wiring.services(settings)
     with _progress() as report:
         data.load(services, report)
     with _progress() as report:
         _detect(services, report)
+    with _progress() as report:
+        reviewing.walk(services, report)
     services.engine.dispose()
 
 
