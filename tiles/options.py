@@ -1,7 +1,7 @@
 """What may be asked of a tile beyond its address: which fields, which features."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 ALIAS = "f"
@@ -40,6 +40,14 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What held on a day, as it was known at a moment; None: as it is known now."""
+
+    on: date
+    known: datetime | None = None
+
+
+@dataclass(frozen=True)
 class TileOptions:
     """What a tile carries. Made by whoever parses the request, which also checks names and audience."""
 
@@ -48,6 +56,9 @@ class TileOptions:
     filter: Filter | None = None
     datetime: Moments | None = None
     """Interval, both ends included, asked of the layer's datetime field; None at an end: open."""
+
+    past: Past | None = None
+    """A day of the past; None: today."""
 
     @property
     def key(self) -> str:
@@ -58,7 +69,7 @@ class TileOptions:
             else "/".join("" if t is None else t.isoformat() for t in self.datetime)
         )
         fields = "*" if self.fields is None else ",".join(self.fields)
-        return f"{fields}|{self.filter.key if self.filter else ''}|{times}"
+        return f"{fields}|{self.filter.key if self.filter else ''}|{times}|{self.past or ''}"
 
 
 DEFAULT = TileOptions()

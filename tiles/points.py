@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from layers.derive.columns import tile_columns
 from layers.model import Audience, Layer
-from tiles import arrays, source
+from tiles import arrays, past, source
 from tiles import facets as coding
 from tiles.address import Address
 from tiles.columns import columns, holds
 from tiles.encode import ABSENT, Coded, Column, Encoder, Numbers, Texts
 from tiles.grid import Grid, blocks, grid
 from tiles.keys import BITS, morton, unmorton
-from tiles.options import TileOptions, TooWide
+from tiles.options import Past, TileOptions, TooWide
 from tiles.overview import CELL_BITS, CELL_DEPTH, PACKED, volumes
 from tiles.source import Conditions, Statement
 
@@ -68,6 +68,7 @@ class Request:
     names: tuple[str, ...]
     where: Conditions
     hidden_bits: int
+    past: Past | None = None
 
     @property
     def seen(self) -> frozenset[str]:
@@ -79,7 +80,8 @@ def request(
 ) -> Request:
     names = tile_columns(layer, audience) if options.fields is None else options.fields
     bits = hidden_bits if audience == "public" else 0
-    return Request(layer, audience, grid(address), names, source.conditions(layer, options), bits)
+    where = source.conditions(layer, options)
+    return Request(layer, audience, grid(address), names, where, bits, options.past)
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────
@@ -97,25 +99,26 @@ async def read(row: Read, asked: Request) -> list[Cells | Points]:
 async def _part(row: Read, asked: Request, block: Address) -> Cells | Points:
     assert asked.layer.points is not None  # noqa: S101 - asked of big point layers
     p, where = asked.layer.points, asked.where
-    if where.by_point:
+    one_by_one = bool(where.by_point or asked.past)
+    if one_by_one:
         await _bounded(row, asked, block)
     elif block.z <= p.cells_to_zoom:
         total, cells = _cells(asked, block, await row(source.cells(asked.layer, block, where)))
         if total > p.max_points:
             return cells
     single = _points(asked, await row(_statement(asked, block)))
-    if len(single.id) > p.max_points and (where.by_point or block.z <= p.cells_to_zoom):
+    if len(single.id) > p.max_points and (one_by_one or block.z <= p.cells_to_zoom):
         return gathered(asked, single)
     return single
 
 
 async def _bounded(row: Read, asked: Request, block: Address) -> None:
-    most = SCANNED if holds(asked.layer, asked.where.fields) else JOINED
+    most = SCANNED if holds(asked.layer, asked.where.fields) and not asked.past else JOINED
     (count,) = await row(source.count_in(asked.layer, block))
     if count > most:
         raise TooWide(
-            f"此范围内有 {count} 个对象，该条件需逐个判断，请放大后再试；按图例分类筛选不受此限 "
-            f"(this filter is asked of each feature, of at most {most} a tile: zoom in, or filter by the classes of the legend)"
+            f"此范围内有 {count} 个对象，该条件或日期需逐个判断，请放大后再试；按图例分类筛选不受此限 "
+            f"(this filter, or a past day, is asked of each feature, of at most {most} a tile: zoom in, or filter by the classes of the legend)"
         )
 
 
@@ -123,6 +126,8 @@ def _statement(asked: Request, block: Address) -> Statement:
     """Rows beyond the tile are left out, to the whole cell that the public does not see into; and a tile smaller
     than such a cell is made from all of it."""
     bits, where = asked.hidden_bits, asked.grid
+    if asked.past:
+        return past.points(asked.layer, asked.names, block, asked.where, asked.past)
     if block.z > BITS - bits:
         up = block.z - (BITS - bits)
         block = Address(block.z - up, block.x >> up, block.y >> up)

@@ -67,7 +67,7 @@ def conditions(layer: Layer, options: TileOptions) -> Conditions:
             named |= one.fields
     if times := period(layer, options, values):
         parts["point"] += times
-        named |= {str(layer.source.datetime)}
+        named |= {str(name) for name in (layer.source.datetime, layer.source.until) if name}
     joined = {kind: " and ".join(found) for kind, found in parts.items()}
     return Conditions(joined["class"], joined["county"], joined["point"], named, values)
 
@@ -102,20 +102,20 @@ def points(
         decoded = ", ".join(f"{value_sql(layer, name, 'p')} as {quote(name)}" for name in sorted(asked))
         join = f"cross join lateral (select {decoded}) {ALIAS}"
     clauses += [one for one in (where.by_county, where.by_point) if one]
-    sent = [
+    aggregates = [
         arrays.numbers_sql("p.id", "i8"),
         arrays.numbers_sql("p.key", "i8"),
         arrays.numbers_sql("p.class", "i4"),
         *([arrays.numbers_sql(f"p.{quote(layer.points.summed)}", "f4")] if layer.points.summed else []),
-        *_sent(layer, names),
+        *sent(layer, names),
     ]
     return Statement(
-        f"select {', '.join(sent)} from {quote(layer.points.table)} p {join} where {' and '.join(clauses)}",
+        f"select {', '.join(aggregates)} from {quote(layer.points.table)} p {join} where {' and '.join(clauses)}",
         values,
     )
 
 
-def _sent(layer: Layer, names: tuple[str, ...]) -> list[str]:
+def sent(layer: Layer, names: tuple[str, ...]) -> list[str]:
     """One expression a field that is not sent already: with the class, or as the volume."""
     kept = columns(layer)
     faceted = {one.name for one in kept.facets}
@@ -271,10 +271,12 @@ def period(layer: Layer, options: TileOptions, values: dict[str, Any]) -> list[s
     if options.datetime is None or name is None:
         return []
     days = layer.field(name).type == "date"
-    column = f"{ALIAS}.{quote(name)}"
     clauses = []
-    for key, sign, edge in zip(("since", "until"), (">=", "<="), options.datetime, strict=True):
+    # What lasts meets a period that begins before its end.
+    named = (("since", layer.source.until or name, ">="), ("until", name, "<="))
+    for (key, own, sign), edge in zip(named, options.datetime, strict=True):
         if edge is not None:
             values[key] = edge.date() if days else edge
+            column = f"{ALIAS}.{quote(own)}"
             clauses.append(f"({column} is null or {column} {sign} %({key})s)")
     return clauses

@@ -172,7 +172,9 @@ async def _tile(asked: Asked) -> Response:
 
 def _options(asked: Asked, layer: Layer, given: Mapping[str, str], when: Interval | None) -> TileOptions:
     """Fields and filter as of the fast tiles, and the interval where the layer has a time. Raises BadOption."""
-    options = options_of(layer, asked.viewer.audience, given)
+    # `datetime` means an interval here, and a past day there.
+    said = {name: text for name, text in given.items() if name != "datetime"}
+    options = options_of(layer, asked.viewer.audience, said)
     return replace(options, datetime=when) if when and layer.source.datetime else options
 
 
