@@ -21,7 +21,7 @@ SHOWN = (
 def dossier(session: Session, intake_id: int, lang: Lang) -> Dossier:
     """Everything known about an intake. Raises NotFound if there is none in scope."""
     now = queries.present(session, "intake", intake_id)
-    versions = past.versions(session, "intake", intake_id)
+    versions = parts.traced(past.versions(session, "intake", intake_id))
     words = Words(lang, queries.counties(session, parts.counties(versions)))
     links = queries.links_of_intake(session, intake_id)
     in_force = [link for link in links if link["valid_to"] is None]

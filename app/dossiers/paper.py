@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -31,9 +32,12 @@ MAP_PX = (1044, 540)
 """Of the picture: 174 mm across at 152 dots an inch."""
 RING = "#d01c8b"
 EDGE_M = 20037508.342789244
-LEAST_M = 5_000.0
+LEAST_M = 12_000.0
 """Least width of the map: a place is known by what lies around it."""
 MOST_PICTURES = 12
+LINE, PADDING = 96.0, 2.0
+"""Latin letters across the page, and what a cell leaves free."""
+_CHINESE = re.compile(r"[\u2e80-\uffef]+")
 Box = tuple[float, float, float, float]
 """West, south, east, north in metres of Web Mercator."""
 
@@ -160,13 +164,22 @@ def _section(words: Words, section: Section, pictures: Sequence[Mapping[str, str
 
 
 def widths(section: Section) -> list[float]:
-    """Shares of the page's width for the columns of a table: by what stands in them, no column starved."""
+    """Shares of the page's width for the columns of a table: first what no line can break, then by how much there is."""
     assert section.table is not None  # noqa: S101 - asked for tables alone
     columns = [
         [heading, *(row[i].text for row in section.table.rows)]
         for i, heading in enumerate(section.table.columns)
     ]
-    return [math.sqrt(max(4, min(60, max(_breadth(text) for text in column)))) for column in columns]
+    least = [max(_breadth(part) for text in column for part in _parts(text)) + PADDING for column in columns]
+    much = [math.sqrt(min(80, max(_breadth(text) for text in column))) for column in columns]
+    left = max(0.0, LINE - sum(least))
+    return [one + left * share / sum(much) for one, share in zip(least, much, strict=True)]
+
+
+def _parts(text: str) -> list[str]:
+    """What stays on one line: words and numbers with their units, a long Chinese text by its characters."""
+    parts = text.split() or [""]
+    return [piece for part in parts for piece in ([part] if _breadth(part) <= 14 else _CHINESE.split(part))]
 
 
 def _breadth(text: str) -> float:
@@ -179,7 +192,7 @@ def _words(words: Words, sheet: Sheet) -> dict[str, str]:
     return {
         "printed": words.pick(f"{sheet.printed_by} 打印于 {now}", f"Printed by {sheet.printed_by}, {now} (UTC+8)"),
         "address": words.pick("档案地址", "Found again at"),
-        "map": words.pick("位置示意，坐标系 CGCS2000；图中为打印时的一张图", "Where it lies (CGCS2000), on the one map as it was when this was printed"),
+        "map": words.pick("圆圈处为所在位置（CGCS2000）；底图为打印时的一张图", "The rings show where it lies (CGCS2000), on the one map as it was when this was printed"),
         "demo": words.pick("示例数据", "Demo data"),
         "field": words.pick("项目", "Field"),
         "before": words.pick("原为", "Before"),

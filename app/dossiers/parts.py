@@ -27,7 +27,9 @@ def named(layer: str, identifier: int, text: str) -> Cell:
 
 def facts(words: Words, layer: str, version: Row, names: Sequence[str]) -> Section:
     """What is on record of the thing itself; what is not known is left out."""
-    shown = [name for name in names if version.get(name) not in (None, "")]
+    shown = [
+        name for name in names if version.get(name) not in (None, "") and not _said_already(version, name)
+    ]
     attributes = version.get("attributes") or {}
     return Section(
         id="facts",
@@ -41,6 +43,12 @@ def facts(words: Words, layer: str, version: Row, names: Sequence[str]) -> Secti
             ),
         ],
     )
+
+
+def _said_already(version: Row, name: str) -> bool:
+    """The usual scheme of codes, and a number that was written as it is kept."""
+    usual = {"code_scheme": "register", "permit_no_raw": version.get("permit_no")}
+    return name in usual and bool(version[name] == usual[name])
 
 
 def versions(words: Words, layer: str, found: Sequence[Row]) -> Section:
@@ -77,11 +85,23 @@ def versions(words: Words, layer: str, found: Sequence[Row]) -> Section:
 
 
 def _source(words: Words, version: Row) -> str:
-    if not version["filename"]:
+    """The file of a version that an import made. Who may not see an import is told that there was one."""
+    if not version["imported"]:
         return ""
     row = version["row"].get("source_row")
     at = words.pick(f" 第{row}行", f", row {row}") if row else ""
-    return f"{words.pick('来源：', 'from ')}{version['filename']}{at}"
+    name = version["filename"] or words.pick("辖区以外账号的导入", "an import of a wider jurisdiction")
+    return f"{words.pick('来源：', 'from ')}{name}{at}"
+
+
+def traced(versions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Versions (the newest first) with `imported`: whether an import made it; its mark stays on later ones."""
+    older = [*versions[1:], None]
+    marks = [None if one is None else one["row"].get("import_id") for one in (*versions, None)]
+    return [
+        {**one, "imported": marks[n] is not None and (older[n] is None or marks[n] != marks[n + 1])}
+        for n, one in enumerate(versions)
+    ]
 
 
 def _said(words: Words, layer: str, field: str, value: Any) -> str | None:
@@ -258,7 +278,7 @@ def documents(words: Words, found: Sequence[Row]) -> Section:
 
 def provenance(words: Words, found: Sequence[Row]) -> Section:
     """The imports that the versions came from."""
-    files = [version for version in reversed(found) if version["filename"]]
+    files = [version for version in reversed(found) if version["imported"]]
     return Section(
         id="imports",
         title=words.pick("来源", "Where it came from"),
@@ -266,7 +286,11 @@ def provenance(words: Words, found: Sequence[Row]) -> Section:
         table=table(
             [words.pick("文件", "File"), words.pick("行号", "Row"), words.pick("入库时间", "Recorded")],
             [
-                [row["filename"], str(row["row"].get("source_row") or ""), words.moment(row["recorded_at"])]
+                [
+                    row["filename"] or words.pick("辖区以外账号的导入", "an import of a wider jurisdiction"),
+                    str(row["row"].get("source_row") or ""),
+                    words.moment(row["recorded_at"]),
+                ]
                 for row in files
             ],
         ),

@@ -22,7 +22,7 @@ MOST_POINTS = 500
 def dossier(session: Session, permit_id: int, lang: Lang) -> Dossier:
     """Everything known about a permit. Raises NotFound if there is none in scope."""
     now = queries.present(session, "permit", permit_id)
-    versions = past.versions(session, "permit", permit_id)
+    versions = parts.traced(past.versions(session, "permit", permit_id))
     links = queries.links_of_permit(session, permit_id)
     listed = queries.points(session, permit_id)
     codes = parts.counties(versions) | {row["county_code"] for row in (*links, *listed)}

@@ -109,11 +109,11 @@ class Words:
         if name == "county_code":
             return f"{self.counties.get(value, '')} {value}".strip()
         if name == "basin_id":
-            return self.pick(BASINS.get(str(value), (str(value),))[0], str(value))
+            return BASINS.get(str(value), (str(value),))[0]
         if name in ("lon", "lat"):
             return f"{value:.6f}°"
         if isinstance(value, bool):
-            return self.pick("是" if value else "否", "yes" if value else "no")
+            return self.pick("是" if value else "否", "Yes" if value else "No")
         if isinstance(value, datetime):
             return self.moment(value)
         if isinstance(value, date):
@@ -139,7 +139,7 @@ class Words:
                 return str(getattr(entry.title, self.lang))
         spec = SPECS[layer].get(name)
         if spec is not None and value in spec.values:
-            return self.pick(spec.values[value][0], value.replace("_", " "))
+            return self.pick(spec.values[value][0], value.replace("_", " ").capitalize())
         return value
 
     def code(self, family: str, value: str | None) -> str:
