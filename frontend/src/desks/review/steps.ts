@@ -22,13 +22,21 @@ export const notes = reactive(new Map<number, string>());
 export const ticked = reactive(new Map<number, Set<number>>());
 /** Is a step under way? */
 export const busy = ref(false);
+/** The batch that was chosen in the list: the map goes there once it is read. */
+export const wanted = ref<number | null>(null);
 /** The item that is looked at. */
 export const looked = ref<number | null>(null);
 
 /** What an item is called: of the register, else as the permit has it. */
 export function nameOf(item: Item): string {
 	const facts = item.facts as Facts;
-	return facts.intake?.name || facts.point?.name || facts.permit?.permit_no || String(item.outcome_id);
+	return (
+		facts.intake?.name ||
+		facts.point?.name ||
+		facts.permit?.holder_name ||
+		facts.permit?.permit_no ||
+		String(item.outcome_id)
+	);
 }
 
 export interface Facts {

@@ -27,7 +27,7 @@ export default {
 		county: "县级审核",
 		prefecture: "市级审核",
 		province: "省级审核",
-		basin: "流域抽查复核",
+		basin: "流域抽查",
 		published: "上图",
 	},
 	states: {
