@@ -35,6 +35,10 @@ class Formats:
         """Media types by the value of `f` that asks for them."""
         return {"json": self.machine, "html": HTML, **dict(self.others)}
 
+    def names(self) -> tuple[str, ...]:
+        """Every value of `f`."""
+        return (*self.by_name(), *([self.alias] if self.alias else []))
+
 
 DOCUMENT = Formats(JSON)
 FEATURES = Formats(GEOJSON, (JSON, "application/vnd.geo+json"), alias="geojson")

@@ -79,12 +79,13 @@ def _get(
     tags: list[str],
     parameters: Iterable[Json] = (),
     errors: Iterable[str] = ("400", "406"),
+    f: str = "f",
 ) -> Json:
     found: Json = {
         "operationId": name,
         "summary": summary,
         "tags": tags,
-        "parameters": [*parameters, _ref("parameters", "f")],
+        "parameters": [*parameters, _ref("parameters", f)],
         "responses": {
             "200": _ref("responses", response),
             "304": _ref("responses", "NotModified"),
@@ -123,7 +124,9 @@ def _paths(layer: Layer, audience: Audience) -> Json:
             f"{root}/{kind}": _get(f"{layer.id}.{kind}", f"{label}：{zh} · {kind}", "Schema", tags)
             for kind, zh in (("queryables", "可筛选字段"), ("sortables", "可排序字段"), ("schema", "字段"))
         },
-        f"{root}/items": _get(f"{layer.id}.items", f"{label}：要素 · features", "Features", tags, items),
+        f"{root}/items": _get(
+            f"{layer.id}.items", f"{label}：要素 · features", "Features", tags, items, f="fFeatures"
+        ),
         f"{root}/items/{{featureId}}": _get(
             f"{layer.id}.feature",
             f"{label}：单个要素 · one feature",
@@ -131,6 +134,7 @@ def _paths(layer: Layer, audience: Audience) -> Json:
             tags,
             [*feature, *choices],
             ("400", "404", "406"),
+            "fFeature",
         ),
     }
     found[root]["get"]["description"] = description(layer)

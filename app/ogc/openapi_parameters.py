@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.ogc.asking import DEFAULT_LIMIT, MAX_DOWNLOAD, MAX_LIMIT, MAX_OFFSET
-from app.ogc.negotiate import COLLECTION_OF_FEATURES
+from app.ogc.negotiate import COLLECTION_OF_FEATURES, DOCUMENT, FEATURE
 from layers.cql2 import LANGUAGES
 
 Json = dict[str, Any]
@@ -58,11 +58,14 @@ PARAMETERS: Json = {
         "从此标识之后开始，由 next 链接给出 · Begin after this id; given by next links",
         {"type": "string"},
     ),
-    "f": parameter(
-        "f",
-        "格式，优先于 Accept · Format; goes before Accept",
-        {"type": "string", "enum": list(COLLECTION_OF_FEATURES.by_name())},
-    ),
+    **{
+        name: parameter(
+            "f",
+            "格式，优先于 Accept · Format; goes before Accept",
+            {"type": "string", "enum": list(formats.names())},
+        )
+        for name, formats in (("f", DOCUMENT), ("fFeatures", COLLECTION_OF_FEATURES), ("fFeature", FEATURE))
+    },
     "featureId": parameter("featureId", "要素标识 · Id of the feature", {"type": "string"}, "path"),
     "bbox-crs": parameter(
         "bbox-crs",

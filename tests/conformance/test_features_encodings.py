@@ -369,3 +369,30 @@ def test_queryables_query_parameters_every_queryable_filters_on_the_server(get: 
 
 def test_a_field_that_is_no_queryable_is_an_unknown_parameter(status: Status) -> None:
     assert status("/collections/intakes/items", water_body="x") == 400
+
+
+def test_oas30_the_forms_that_are_listed_are_those_that_are_sent(
+    get: Get, client: TestClient, keys: Accounts
+) -> None:
+    definition = get("/api")
+    examples = {"{featureId}": "1", "{tileMatrixSetId}": "WebMercatorQuad", "{styleId}": "map"}
+    tried = 0
+    for path, found in definition["paths"].items():
+        one = next(
+            (
+                resolved(definition, p)
+                for p in found.get("get", {}).get("parameters", ())
+                if resolved(definition, p)["name"] == "f"
+            ),
+            None,
+        )
+        for name, value in examples.items():
+            path = path.replace(name, value)
+        if one is None or "{" in path:
+            continue
+        for form in one["schema"]["enum"]:
+            answer = client.get(f"/ogc{path}?f={form}", headers={"X-API-Key": keys.nation})
+            no_such_form = form == "tilejson" and "WebMercatorQuad" not in path
+            assert answer.status_code in ({400} if no_such_form else {200, 204, 404}), (path, form)
+            tried += answer.status_code == 200
+    assert tried > 100

@@ -79,7 +79,7 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
             )
         },
         "/jobs/{jobId}": {
-            "get": _operation("getStatus", "任务状态 · Status of a job", ok["status"], ("jobId", "f"), ("404", "406")),
+            "get": _operation("getStatus", "任务状态 · Status of a job", ok["status"], ("jobId", "f"), ("400", "404", "406")),
             "delete": _operation(
                 "dismiss", "撤销任务 · Dismiss a job",
                 {"200": _content("已撤销 · Dismissed", {"type": "object"}, html=False)}, ("jobId",), ("403", "404"),
@@ -95,7 +95,7 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
     for one in OFFERED.values():
         label = f"{one.title.zh} · {one.title.en}"
         found[f"/processes/{one.id}"] = {
-            "get": _operation(f"{one.id}.getProcess", label, ok["process"], ("f",), ("404", "406"))
+            "get": _operation(f"{one.id}.getProcess", label, ok["process"], ("f",), ("400", "404", "406"))
         }
         found[f"/processes/{one.id}/execution"] = {"post": _execution(one.id, label, results)}
     return found
