@@ -7,12 +7,12 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from app.linkage.engine.codes import digits, look_alike
-from app.linkage.engine.names import Name
+from app.linkage.engine.names import Name, pieces
 from app.linkage.engine.sides import Side, Texts, Words
 
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
-NEAREST, REACH_M = 8, 2_000.0
+NEAREST, REACH_M = 6, 2_000.0
 CELL_DEGREES = 0.05
 """About 5 km: rows that share a common name or holder are compared where they are as near as this."""
 FEW, MANY = 10, 40
@@ -52,15 +52,14 @@ class Blocks:
 
     def _kinds(self, side: Side, *, of_b: bool) -> Iterator[tuple[str, int, Ints, Keys]]:
         """(kind, rows of B that a key may bring, rows, keys)."""
-        whole = lambda n: [f"{n.core}|{'|'.join(n.numbers)}"]  # noqa: E731
-        rare = lambda n: _rare(n, self._frequency)  # noqa: E731
-        two = lambda n: _two(n, self._frequency)  # noqa: E731
         every = np.arange(len(side))
         for field in ("name", "holder"):
             texts: Texts = getattr(side, field)
-            yield f"{field}-two", FEW, *_of_texts(texts, two)
-            for kind, make, most in (("whole", whole, MANY), ("rare", rare, FEW)):
-                rows, keys = _of_texts(texts, make)
+            rare = [_rare(value, self._frequency) for value in texts.values]
+            whole = [[f"{v.core}|{'|'.join(v.numbers)}"] for v in texts.values]
+            yield f"{field}-two", FEW, *_spread(texts.rows, [_hashes(_two(words)) for words in rare])
+            for kind, made, most in (("whole", whole, MANY), ("rare", rare, FEW)):
+                rows, keys = _spread(texts.rows, [_hashes(texts_of) for texts_of in made])
                 yield f"{field}-{kind}", most // 2, rows, keys
                 yield f"{field}-{kind}-cell", most, *_in_cells(rows, keys, side.lonlat, neighbours=not of_b)
         yield "uscc", MANY, *_of_words(side.uscc, lambda code: [code])
@@ -79,7 +78,7 @@ class Blocks:
 
 def _nearest(tree: cKDTree, points: npt.NDArray[np.float64], of: Ints, to: Ints) -> tuple[Ints, Ints]:
     k = min(NEAREST, tree.n)
-    metres, at = tree.query(points, k=np.arange(1, k + 1), distance_upper_bound=REACH_M, workers=-1)
+    metres, at = tree.query(points, k=np.arange(1, k + 1), distance_upper_bound=REACH_M)
     row, column = np.nonzero(np.isfinite(metres))
     return of[row], to[at[row, column]]
 
@@ -91,8 +90,8 @@ def _hash(text: str) -> int:
     return hash(text) & 0xFFFFFFFFFFFFFFFF
 
 
-def _of_texts(texts: Texts, make: Callable[[Name], Sequence[str]]) -> tuple[Ints, Keys]:
-    return _spread(texts.rows, [[_hash(key) for key in make(value)] for value in texts.values])
+def _hashes(texts: Sequence[str]) -> list[int]:
+    return [_hash(text) for text in texts]
 
 
 def _of_words(words: Words, make: Callable[[str], Sequence[str]]) -> tuple[Ints, Keys]:
@@ -154,16 +153,16 @@ def _word_frequency(b: Side) -> dict[str, int]:
     counted: dict[str, int] = {}
     for texts in (b.name, b.holder):
         for value, count in zip(texts.values, texts.counts.tolist(), strict=True):
-            for word in set(value.words):
+            for word in pieces(value):
                 counted[word] = counted.get(word, 0) + count
     return counted
 
 
 def _rare(name: Name, frequency: dict[str, int]) -> list[str]:
-    known = [word for word in set(name.words) if word in frequency]
+    known = [word for word in pieces(name) if word in frequency]
     return sorted(known, key=lambda word: (frequency[word], word))[:RARE_WORDS]
 
 
-def _two(name: Name, frequency: dict[str, int]) -> list[str]:
-    words = sorted(_rare(name, frequency))
+def _two(rare: Sequence[str]) -> list[str]:
+    words = sorted(rare)
     return [f"{x} {y}" for i, x in enumerate(words) for y in words[i + 1 :]]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import OSA
-from rapidfuzz.fuzz import partial_ratio, ratio
+from rapidfuzz.fuzz import ratio
 from rapidfuzz.process import cpdist
 
 from app.linkage.engine import wording
@@ -19,8 +19,10 @@ Ints = npt.NDArray[np.int64]
 Measured = npt.NDArray[np.float32]
 LONG_CODE = 6
 """Codes shorter than this differ in one character by chance."""
-HOPELESS = 0.2
-"""Names less alike than this in their letters are not compared word by word."""
+HOPELESS = 0.12
+"""Names that share less of their characters than this are not looked at more closely."""
+SAME = np.float32(0.969)
+"""As near as names come that are not the same."""
 
 
 def measures(a: Side, b: Side, i: Ints, j: Ints, statistics: Statistics) -> dict[str, Measured]:
@@ -57,25 +59,33 @@ def _alike(
         return found
     different, back = np.unique(x[both].astype(np.int64) * len(b.values) + y[both], return_inverse=True)
     x, y = (different // len(b.values)).astype(np.int32), (different % len(b.values)).astype(np.int32)
-    cosine = cosines(a.grams.weighted(idf), b.grams.weighted(idf), x, y)
-    one, other = [a.values[k] for k in x.tolist()], [b.values[k] for k in y.tolist()]
-    left, right = [v.core for v in one], [v.core for v in other]
+    alike = cosines(a.grams.weighted(idf), b.grams.weighted(idf), x, y)
+    close = np.flatnonzero(alike > HOPELESS)
+    one, other = [a.values[k] for k in x[close].tolist()], [b.values[k] for k in y[close].tolist()]
+    alike[close] = _closer(alike[close], one, other, weights, rare)
+    found[both] = alike[back]
+    return found
+
+
+def _closer(
+    cosine: Measured, one: Sequence[Name], other: Sequence[Name], weights: Mapping[str, float], rare: float
+) -> Measured:
     # Spaces come and go: Deepwell, Deep Well.
-    close_up, close_up_too = [t.replace(" ", "") for t in left], [t.replace(" ", "") for t in right]
-    edit = cpdist(close_up, close_up_too, scorer=ratio, dtype=np.float32, workers=-1) / 100
-    part = cpdist(left, right, scorer=partial_ratio, dtype=np.float32, workers=-1) / 100
-    shorter = np.array([min(len(p), len(q)) for p, q in zip(left, right, strict=True)])
+    left, right = [v.core.replace(" ", "") for v in one], [v.core.replace(" ", "") for v in other]
+    edit = cpdist(left, right, scorer=ratio, dtype=np.float32) / 100
     alike = (cosine + edit) / 2
-    inside = (part > 0.95) & (shorter >= 3)
+    inside = np.array(
+        [len(p) > 2 < len(q) and (p in q or q in p) for p, q in zip(left, right, strict=True)], bool
+    )
     alike = np.where(inside, np.maximum(alike, (0.9 + cosine) / 2), alike)
-    latin = np.flatnonzero([v.latin and w.latin for v, w in zip(one, other, strict=True)])
-    latin = latin[(alike[latin] > HOPELESS) & (alike[latin] < 0.97)]
-    if len(latin):
+    latin = [
+        k for k, (v, w) in enumerate(zip(one, other, strict=True)) if v.latin and w.latin and alike[k] < SAME
+    ]
+    if latin:
         words = wording.alike([one[k].words for k in latin], [other[k].words for k in latin], weights, rare)
         alike[latin] = np.maximum(alike[latin], words)
-    same = np.array([p == q for p, q in zip(close_up, close_up_too, strict=True)])
-    found[both] = np.where(same, 1.0, np.minimum(alike, 0.969))[back]
-    return found
+    same = np.array([p == q for p, q in zip(left, right, strict=True)], bool)
+    return np.where(same, 1.0, np.minimum(alike, SAME)).astype(np.float32)
 
 
 def _numbers(a: Texts, b: Texts, i: Ints, j: Ints) -> Measured:
@@ -137,7 +147,7 @@ def _code(a: Words, b: Words, i: Ints, j: Ints) -> Measured:
     )
     unsure = np.flatnonzero(slip)
     left, right = [a.values[k] for k in x[unsure].tolist()], [b.values[k] for k in y[unsure].tolist()]
-    apart = cpdist(left, right, scorer=OSA.distance, score_cutoff=1, dtype=np.int32, workers=-1)
+    apart = cpdist(left, right, scorer=OSA.distance, score_cutoff=1, dtype=np.int32)
     level[unsure[apart == 1]] = 2.0
     found[both] = level
     return found

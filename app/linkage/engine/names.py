@@ -146,7 +146,7 @@ class Name:
     core: str
     """Without administrative prefixes, company forms and numbers; words shortened to one form."""
     words: tuple[str, ...]
-    """What to compare it by: words of a Latin name, single characters and pairs of a Chinese one."""
+    """Of a Latin name."""
     numbers: tuple[str, ...]
     latin: bool = False
 
@@ -154,7 +154,7 @@ class Name:
 EMPTY = Name("", "", (), ())
 
 
-@lru_cache(maxsize=500_000)
+@lru_cache(maxsize=50_000)
 def clean_name(text: str) -> Name:
     """The name in parts; EMPTY for a text with nothing in it."""
     folded = fold(text)
@@ -168,9 +168,15 @@ def _chinese(folded: str) -> Name:
     core = PUNCTUATION.sub("", GENERIC_ZH.sub("", FORM_ZH.sub("", plain))).replace(" ", "")
     full = PUNCTUATION.sub("", folded).replace(" ", "")
     core = core or PUNCTUATION.sub("", plain).replace(" ", "")
-    return Name(
-        full, core, tuple(core[i : i + 2] for i in range(max(1, len(core) - 1))) if core else (), numbers
-    )
+    return Name(full, core, (), numbers)
+
+
+def pieces(name: Name) -> set[str]:
+    """What two names may share: words of a Latin name, pairs of neighbouring characters of a Chinese one."""
+    if name.latin:
+        return set(name.words)
+    core = name.core
+    return {core[k : k + 2] for k in range(max(1, len(core) - 1))} if core else set()
 
 
 def without_prefix(name: str) -> str:

@@ -16,7 +16,7 @@ LETTERS = str.maketrans(
 QUOTES = re.compile(r"[’‘`´ʼ′'\"“”«»]")
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def fold(text: str) -> str:
     """One spelling of what people see as the same text.
 
