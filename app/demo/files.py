@@ -94,6 +94,13 @@ def write_permits(table: Table, folder: Path) -> Written:
     return Written(path, table, {})
 
 
+def write_points(table: Table, folder: Path) -> Written:
+    """Write what a county's permits list: text in UTF-8, as the platform of electronic permits exports it."""
+    path = folder / f"示例_{table.county}_{table.county_name}_证照取水口.csv"
+    _plain(table.rows, path, "utf-8-sig")
+    return Written(path, table, {})
+
+
 def write_plain(table: Table, path: Path) -> Written:
     """A table without positions, as a workbook or text."""
     _plain(table.rows, path)

@@ -21,6 +21,8 @@ from app.demo import (
     basemap,
     files,
     ground,
+    listed,
+    lives,
     planted,
     planting,
     register,
@@ -70,7 +72,7 @@ def load(
     _import(services, "regions", regions, {}, progress, 0.15, "导入全国行政区划 (importing the regions)")
     for number, written in enumerate(made.files):
         share = 0.5 + 0.4 * number / len(made.files)
-        step = "导入指标、许可和取水口 (importing indicators, permits and intakes)"
+        step = "导入指标、许可、取水口和证照取水口 (importing indicators, permits and intakes)"
         _import(services, written.table.kind, written.path, written.mapping, progress, share, step)
     progress(0.92, "底图水系与账号 (rivers, lakes and accounts)")
     with transaction(services.engine, ACTOR) as session:
@@ -80,6 +82,8 @@ def load(
                 session, ACTOR.username, layer, "import", register.PREFECTURE, facts={"demo": True}
             )
         people = accounts.make(session, folder)
+    with transaction(services.engine, ACTOR) as session:
+        lives.enter(services, session, ACTOR, _free_numbers(made), day)
     _mark(services, seed, day)
     progress(1.0, "示例数据就绪 (the demo is loaded)")
     return people
@@ -149,13 +153,24 @@ def make(
         if code == codes[0]:
             planting.plant(caps, planted.INDICATOR_ERRORS, around)
     planting.follow(list(permits.values()), list(intakes.values()))
+    points = listed.tables(whole, permits, grounds, boundaries, seed)
     written = [
         files.write_plain(caps, folder / "示例_扬州市_管控指标.xlsx"),
         *(files.write_permits(table, folder) for table in permits.values()),
         *(files.write_intakes(table, folder, seed) for table in intakes.values()),
+        *(files.write_points(table, folder) for table in points.values()),
     ]
     truth.write(folder, written, there.truth, seed, day)
     return Made(grounds, whole, written)
+
+
+def _free_numbers(made: Made) -> set[str]:
+    """Permits to which something may happen: no error is planted in them, and no scene counts on them."""
+    sound = {
+        n for w in made.files if w.table.kind == "permits" for n in listed.numbers_without_error(w.table)
+    }
+    spelt = str.maketrans("（）〔〕", "()[]")
+    return {p.number.translate(spelt) for p in made.register.permits if p.number in sound and not p.fixed}
 
 
 def _import(

@@ -14,7 +14,12 @@ from typing import Any
 from app.demo import scenes, tables
 from app.demo.files import Written
 
-KEYS = {"permits": "许可证编号", "intakes": "取水口编码", "indicators": "区划代码"}
+KEYS = {
+    "permits": "许可证编号",
+    "intakes": "取水口编码",
+    "indicators": "区划代码",
+    "permit_points": "许可证编号",
+}
 COLUMNS = (
     "file", "kind", "county", "row", "key", "error", "expected", "field", "reason", "written", "meant",
 )  # fmt: skip
