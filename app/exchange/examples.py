@@ -37,6 +37,17 @@ PERMIT = {
     "intake_codes": ["321084-QSK-0001"],
 }
 
+POINT = {
+    "permit_no": "D321084S2023-0017",
+    "seq": 1,
+    "name": "三垛镇第一提水站",
+    "place": "三垛镇北澄子河南岸",
+    "lon": 119.6142,
+    "lat": 32.8371,
+    "source_type": "surface_water",
+    "annual_m3": 412000,
+}
+
 
 def _body(item: dict[str, Any]) -> dict[str, Any]:
     return {
@@ -60,4 +71,4 @@ def _body(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-PUSH = {"intakes": _body(INTAKE), "permits": _body(PERMIT)}
+PUSH = {"intakes": _body(INTAKE), "permits": _body(PERMIT), "permit-points": _body(POINT)}

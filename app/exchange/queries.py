@@ -21,6 +21,12 @@ BY_KEY = {
     "intakes": """select id, version, code_scheme, code from shuitu.intakes
         where (code_scheme, code) in (select * from unnest(cast(:k0 as text[]), cast(:k1 as text[])))""",
     "permits": "select id, version, permit_no from shuitu.permits where permit_no = any(cast(:k0 as text[]))",
+    # They have no versions; the transaction that wrote a row tells whether this one did.
+    "permit-points": """select distinct on (k.n) l.id, l.xmin::text::bigint as version, k.permit_no, k.seq, k.name
+        from unnest(cast(:k0 as text[]), cast(:k1 as integer[]), cast(:k2 as text[])) with ordinality k(permit_no, seq, name, n)
+        join shuitu.permits p on p.permit_no = k.permit_no join shuitu.permit_points l on l.permit_id = p.id
+          and (l.seq = k.seq or (k.seq is null and l.name = k.name and l.valid_to is null))
+        order by k.n, l.seq""",
 }
 
 
@@ -28,7 +34,7 @@ def stored(session: Session, kind: str, keys: Sequence[Key]) -> dict[Key, Stored
     """What is in the register under these business keys, of what the scope shows."""
     if not keys:
         return {}
-    columns = {f"k{i}": [str(part) for part in column] for i, column in enumerate(zip(*keys, strict=True))}
+    columns = {f"k{i}": list(column) for i, column in enumerate(zip(*keys, strict=True))}
     rows = session.execute(text(BY_KEY[kind]), columns).all()
     return {tuple(row[2:]): Stored(row.id, row.version) for row in rows}
 
@@ -114,12 +120,18 @@ PERMITS = """
 select p.id, p.version, p.permit_no, p.permit_no_raw, p.previous_number, p.e_licence, p.event, p.status, p.holder_name, h.uscc,
   p.county_code, p.basin_id, p.zone_code, p.issuing_authority, p.issuing_level, p.supervising_authority, p.source_type, p.purpose,
   p.industry_code, p.annual_volume_m3, p.occupies_quota, p.valid_from, p.valid_to, p.place, p.attributes, p.recorded_at,
-  coalesce(m.limits, '[]') as limits, coalesce(l.links, '[]') as intakes
+  coalesce(m.limits, '[]') as limits, coalesce(o.points, '[]') as points, coalesce(l.links, '[]') as intakes
 from shuitu.permits p left join shuitu.holders h on h.id = p.holder_id
 left join lateral (
   select json_agg(json_build_object('period', period, 'source_type', source_type, 'well_field', well_field, 'purpose', purpose,
            'annual_m3', annual_m3, 'daily_m3', daily_m3, 'flow_m3s', flow_m3s, 'condition', condition) order by seq) as limits
   from shuitu.permit_limits where permit_id = p.id and version = p.version) m on true
+left join lateral (
+  select json_agg(json_build_object('seq', seq, 'code', code, 'name', name, 'place', place, 'lon', st_x(geom), 'lat', st_y(geom),
+           'position_error_m', position_error_m, 'source_type', source_type, 'water_body', water_body, 'purpose', purpose,
+           'annual_m3', annual_m3, 'county_code', county_code, 'valid_from', nullif(valid_from, '1900-01-01'), 'valid_to', valid_to)
+         order by seq) as points
+  from shuitu.permit_points where permit_id = p.id) o on true
 left join lateral (
   select json_agg(json_build_object('permit_no', p.permit_no, 'code_scheme', i.code_scheme, 'code', i.code,
            'valid_from', nullif(pi.valid_from, '1900-01-01'), 'valid_to', pi.valid_to, 'origin', pi.origin)
@@ -153,11 +165,13 @@ def ids_after(session: Session, layer: str, last: int, limit: int) -> list[int]:
 
 
 CHANGES = """
-select xid::text as xid, id, at, actor_name, layer, action, entity_id, county_code from shuitu.changes
+select xid::text as xid, id, at, actor_name, layer, action, entity_id, county_code, facts ->> 'import' as import_id
+from shuitu.changes
 where (xid, id) > (cast(:xid as xid8), :id) and xid < pg_snapshot_xmin(pg_current_snapshot()) and layer in ('intakes', 'permits')
 order by xid, id limit :n"""
 ONE = """
-select xid::text as xid, id, at, actor_name, layer, action, entity_id, county_code from shuitu.changes
+select xid::text as xid, id, at, actor_name, layer, action, entity_id, county_code, facts ->> 'import' as import_id
+from shuitu.changes
 where xid = cast(:xid as xid8) and id = :id"""
 # What a bulk change wrote has its moment, for every fact of a transaction is recorded at the same instant as its change.
 # What another change wrote since is told by that one. What left the county then is in the history, ended at that moment.
@@ -167,7 +181,17 @@ select id from (
   union
   select h.id from shuitu.{one}_history h where h.recorded_until = :at and h.county_code = :county and h.id > :last
     and not exists (select from shuitu.{layer} n where n.id = h.id and n.county_code = h.county_code)
+  union
+  {hanging}
 ) found order by id limit :n"""
+# What hangs on an entry may be new while the entry is as it was.
+HANGING = {
+    "intakes": """select intake_id from shuitu.permit_intakes
+      where county_code = :county and import_id = cast(:import as uuid) and intake_id > :last""",
+    "permits": """select p.id from shuitu.permits p where p.county_code = :county and p.id > :last and (
+      exists (select from shuitu.permit_points o where o.permit_id = p.id and o.import_id = cast(:import as uuid))
+      or exists (select from shuitu.permit_intakes l where l.permit_id = p.id and l.import_id = cast(:import as uuid)))""",
+}
 
 
 def changes_after(session: Session, xid: int, number: int, limit: int) -> list[Any]:
@@ -181,21 +205,20 @@ def change(session: Session, xid: int, number: int) -> Any | None:
 
 def written_by(session: Session, bulk: Any, last: int, limit: int) -> list[int]:
     """Entries that a bulk change wrote, or moved out of its county, after one of them."""
-    statement = BULK.format(layer=bulk.layer, one=bulk.layer.removesuffix("s"))
+    statement = BULK.format(layer=bulk.layer, one=bulk.layer.removesuffix("s"), hanging=HANGING[bulk.layer])
     return list(
         session.execute(
-            text(statement), {"county": bulk.county_code, "at": bulk.at, "last": last, "n": limit}
+            text(statement),
+            {"county": bulk.county_code, "at": bulk.at, "import": bulk.import_id, "last": last, "n": limit},
         ).scalars()
     )
 
 
-def linked_to(session: Session, intakes: Sequence[int]) -> list[int]:
-    """Permits that these intakes are under now."""
-    return list(
-        session.execute(
-            text(
-                "select distinct permit_id from shuitu.permit_intakes where intake_id = any(:ids) and valid_to is null"
-            ),
-            {"ids": list(intakes)},
-        ).scalars()
-    )
+def permits_of(session: Session, kind: str, changed: Sequence[int]) -> list[int]:
+    """The permits that these entries are, belong to, or are under now."""
+    statement = {
+        "permits": "select unnest(cast(:ids as bigint[]))",
+        "permit_points": "select distinct permit_id from shuitu.permit_points where id = any(:ids)",
+        "intakes": "select distinct permit_id from shuitu.permit_intakes where intake_id = any(:ids) and valid_to is null",
+    }[kind]
+    return list(session.execute(text(statement), {"ids": list(changed)}).scalars())

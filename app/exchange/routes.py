@@ -93,6 +93,28 @@ def push_permits(
     return _push("permits", actor, body, services, tx, request, "CGCS2000", idempotency_key)
 
 
+@router.post(
+    "/permit-points",
+    response_model=PushAnswer,
+    openapi_extra=PUSH["permit-points"],
+    dependencies=[Depends(paced)],
+)
+def push_permit_points(
+    request: Request,
+    actor: Annotated[Actor, require(Permission.IMPORT)],
+    body: BodyDep,
+    services: ServicesDep,
+    tx: Tx,
+    datum: Datum = "CGCS2000",
+    idempotency_key: KeyHeader = None,
+) -> Response:
+    """Bring the intakes that permits list themselves 证照取水口, by permit number and number on the permit (else name).
+
+    Else as for intakes. They come with their permit when it is read.
+    """
+    return _push("permit-points", actor, body, services, tx, request, datum, idempotency_key)
+
+
 @router.get("/changes", response_model=ExchangePage, dependencies=[Depends(paced)])
 async def changes(
     actor: CurrentActor,

@@ -32,7 +32,17 @@ LIMIT_MEMBERS: Mapping[str, str] = {
 """Members of a limit → fields of the import that brings permits."""
 OF_LIMITS = frozenset(LIMIT_MEMBERS.values()) - {"annual_volume_m3"}
 READ_ONLY = frozenset(
-    {"id", "version", "permit_state", "recorded_at", "permits", "intakes", "permit_no_raw", "declared_datum"}
+    {
+        "id",
+        "version",
+        "permit_state",
+        "recorded_at",
+        "permits",
+        "intakes",
+        "points",
+        "permit_no_raw",
+        "declared_datum",
+    }
 )
 """What an entry has when it is read and nobody sets: passed over, so that what was pulled can be pushed."""
 
@@ -218,12 +228,12 @@ def spread(issues: Sequence[Issue], item_of: Sequence[int]) -> list[Issue]:
     ]  # fmt: skip
 
 
-def repeated(keys: Sequence[tuple[Any, ...]], batch_: Batch) -> list[Issue]:
-    """Items whose business key an earlier item of the batch has; `keys` by row."""
+def repeated(keys: Sequence[tuple[Any, ...] | None], batch_: Batch) -> list[Issue]:
+    """Items whose business key an earlier item of the batch has; `keys` by row, None where there is none."""
     first: dict[tuple[Any, ...], int] = {}
     found = []
     for row, (key, item) in enumerate(zip(keys, batch_.item_of, strict=True), 1):
-        if any(part is None or part == "" for part in key):
+        if key is None:
             continue
         earlier = first.setdefault(key, item)
         if earlier != item:

@@ -67,6 +67,25 @@ class LimitOut(BaseModel):
     condition: str
 
 
+class PointOut(BaseModel):
+    """An intake that the permit itself lists."""
+
+    seq: int
+    code: str | None
+    name: str
+    place: str
+    lon: float | None
+    lat: float | None
+    position_error_m: float | None
+    source_type: str
+    water_body: str
+    purpose: str
+    annual_m3: float | None
+    county_code: int
+    valid_from: date | None
+    valid_to: date | None
+
+
 class IntakeEntity(BaseModel):
     """An intake with its fields named as they are pushed; volumes in m³, position in CGCS2000."""
 
@@ -135,6 +154,7 @@ class PermitEntity(BaseModel):
     attributes: dict[str, Any]
     recorded_at: datetime
     limits: list[LimitOut]
+    points: list[PointOut]
     intakes: list[LinkOut]
 
 

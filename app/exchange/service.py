@@ -29,6 +29,16 @@ FEW = 500
 """Up to so many entries are published one by one, more of them by county."""
 
 
+def _all(key: queries.Key) -> queries.Key | None:
+    return key if all(part not in (None, "") for part in key) else None
+
+
+def _of_point(key: queries.Key) -> queries.Key | None:
+    """An intake that a permit lists is known by its number on the permit, else by its name."""
+    permit_no, seq, name = key
+    return _all((permit_no, name if seq is None else seq))
+
+
 @dataclass(frozen=True)
 class Target:
     """A kind of entry that can be pushed."""
@@ -37,11 +47,15 @@ class Target:
     """Name of the import kind whose checks it passes."""
     key: tuple[str, ...]
     """Fields of the business key."""
+    identity: Callable[[queries.Key], queries.Key | None] = _all
+    """What two items of one entry have in common; None where the key is not whole."""
+    versioned: bool = True
 
 
 TARGETS: Mapping[str, Target] = {
     "intakes": Target("intakes", ("code_scheme", "code")),
     "permits": Target("permits", ("permit_no",)),
+    "permit-points": Target("permit_points", ("permit_no", "seq", "name"), _of_point, versioned=False),
 }
 
 
@@ -80,12 +94,13 @@ def push(services: Services, session: Session, actor: Actor, given: Push) -> Pus
     chunk, keys = _checked(session, kind, target, batch, actor)
     _wait_turn(session, kind)
     record = _record(session, actor, given, batch)
-    before = queries.stored(session, given.target, sorted(set(_whole(keys)), key=str))
+    wanted = sorted({key for key in keys if target.identity(key)}, key=str)
+    before = queries.stored(session, given.target, wanted)
     staging.stage(session, kind, record.id, chunk, staging.columns_of(session, kind.staging))
     staging.keep_issues(session, record.id, chunk.issues, batch.raw)
     j = actor.jurisdiction
     outcome = kind.apply(session, str(record.id), Scope(j.lo, j.hi, j.basin))
-    after = queries.stored(session, given.target, sorted(set(_whole(keys)), key=str))
+    after = queries.stored(session, given.target, wanted)
     _publish(
         services,
         session,
@@ -115,14 +130,13 @@ def _checked(
     j = actor.jurisdiction
     known = Known(kind.prepare(session), Scope(j.lo, j.hi, j.basin), batch.mapping)
     chunk.issues.extend(kind.check(chunk, known))
-    keys = [tuple(key) for key in chunk.rows[list(target.key)].itertuples(index=False, name=None)]
-    chunk.issues.extend(rules.repeated(keys, batch))
+    keys = [
+        tuple(_plain(part) for part in key)
+        for key in chunk.rows[list(target.key)].itertuples(index=False, name=None)
+    ]
+    chunk.issues.extend(rules.repeated([target.identity(key) for key in keys], batch))
     chunk.issues.extend(rules.spread(chunk.issues, batch.item_of))
     return chunk, keys
-
-
-def _whole(keys: list[queries.Key]) -> list[queries.Key]:
-    return [key for key in keys if all(part not in (None, "") for part in key)]
 
 
 def _wait_turn(session: Session, kind: ImportKind) -> None:
@@ -175,7 +189,7 @@ def _publish(
         return
     if intakes:
         services.publish_features(connection, "intakes", intakes)
-    permits = changed if kind.name == "permits" else queries.linked_to(session, changed)
+    permits = queries.permits_of(session, kind.name, changed)
     if permits:
         services.publish_features(connection, "permits", permits)
 
@@ -200,10 +214,10 @@ def _answer(
         results.append(
             ItemResult(
                 item=item + 1,
-                key=dict(zip(target.key, (_plain(part) for part in key), strict=True)),
-                result=_result(problems, before.get(key), after.get(key)),
+                key=dict(zip(target.key, key, strict=True)),
+                result=_result(target, problems, before.get(key), after.get(key)),
                 id=None if problems or key not in after else after[key].id,
-                version=None if problems or key not in after else after[key].version,
+                version=after[key].version if not problems and key in after and target.versioned else None,
                 problems=[_finding(f) for f in problems],
                 warnings=[_finding(f) for f in told if f["severity"] == "warning"],
             )
@@ -225,13 +239,17 @@ def _plain(part: Any) -> Any:
 
 
 def _result(
-    problems: list[dict[str, Any]], before: queries.Stored | None, after: queries.Stored | None
+    target: Target,
+    problems: list[dict[str, Any]],
+    before: queries.Stored | None,
+    after: queries.Stored | None,
 ) -> Result:
     if problems or after is None:
         return "rejected"
     if before is None:
-        return "created"
-    return "updated" if after.version > before.version else "unchanged"
+        # A permit that is new under its number but not new at all had another number before.
+        return "updated" if target.kind == "permits" and after.version > 1 else "created"
+    return "unchanged" if after.version == before.version else "updated"
 
 
 def _finding(found: Mapping[str, Any]) -> Finding:

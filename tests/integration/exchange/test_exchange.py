@@ -208,6 +208,51 @@ def test_a_permit_with_one_wrong_limit_is_rejected_whole(send: Callable[..., Any
     ]
 
 
+def test_what_a_permit_lists_comes_by_its_number_or_name(
+    send: Callable[..., Any], pull: Callable[..., Any]
+) -> None:
+    number = "D321084S2024-0011"
+    permit = send("permits", [{**PERMIT, "permit_no": number}]).json()["results"][0]["id"]
+    cursor = list(pages(pull, limit=1000))[-1]["next"]
+    one = {"permit_no": number, "seq": 1, "name": "一号井", "lon": 119.1, "lat": 32.1, "annual_m3": 12000}
+    two = {"permit_no": number, "name": "二号井"}
+    nowhere = {"permit_no": "D321084S2024-9999", "seq": 1, "name": "x"}
+    answer = send("permit-points", [one, two, nowhere, two | {"place": "twice"}, one | {"seq": 2}])
+    assert results(answer) == ["created", "created", "rejected", "rejected", "created"]
+    assert answer.json()["results"][2]["problems"][0]["reason"] == "permit_not_found"
+    again = send("permit-points", [one, two | {"place": "河东"}])
+    assert results(again) == ["unchanged", "updated"]
+    told = [item for page in pages(pull, cursor) for item in page["items"]]
+    assert {item["id"] for item in told} == {permit}
+    points = {point["name"]: point for point in told[-1]["permit"]["points"]}
+    assert (points["一号井"]["annual_m3"], points["二号井"]["place"]) == (12000, "河东")
+
+
+def test_a_renewal_under_another_number_is_an_update(send: Callable[..., Any]) -> None:
+    first = {**PERMIT, "permit_no": "D321084S2020-0021", "valid_from": "2020-01-01", "valid_to": "2027-12-31"}
+    assert results(send("permits", [first])) == ["created"]
+    renewed = first | {
+        "permit_no": "D321084S2027-0021", "previous_number": "D321084S2020-0021", "event": "renew", "valid_to": "2032-12-31",
+    }  # fmt: skip
+    answer = send("permits", [renewed])
+    assert results(answer) == ["updated"], answer.text
+
+
+def test_what_the_rules_of_a_permits_life_forbid_is_rejected(send: Callable[..., Any]) -> None:
+    ended = {
+        **PERMIT,
+        "permit_no": "D321084S2024-0031",
+        "status": "cancelled",
+        "event": "cancel",
+        "ground": "dissolved",
+    }
+    assert results(send("permits", [{**PERMIT, "permit_no": "D321084S2024-0031"}])) == ["created"]
+    first = send("permits", [ended])
+    changed = send("permits", [ended | {"event": "vary", "status": "valid", "annual_volume_m3": 1000}])
+    assert results(changed) == ["rejected"], (first.text, changed.text)
+    assert changed.json()["results"][0]["problems"][0]["detail"]
+
+
 @pytest.mark.parametrize("layer", ["intakes", "permits"])
 def test_what_was_pulled_can_be_pushed_and_changes_nothing(
     send: Callable[..., Any], pull: Callable[..., Any], layer: str
