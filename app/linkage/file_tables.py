@@ -22,6 +22,7 @@ from app.errors import InvalidInput
 from app.imports import datums, reader
 from app.imports.angles import AngleError, parse_angle
 from app.imports.mapping import Mapping
+from app.imports.raw import EXCESS
 from app.linkage.engine.records import RECORD
 from app.linkage.file_mapping import Columns, Section
 
@@ -58,7 +59,7 @@ def read(path: Path, section: Section) -> Register:
     parts = list(reader.chunks(path, Mapping(layer=section.layer, encoding=encoding)))
     if not parts:
         return Register(path.name, pd.DataFrame(), None)
-    frame = pd.concat([part.texts for part in parts], ignore_index=True).drop(columns=reader.EXCESS)
+    frame = pd.concat([part.texts for part in parts], ignore_index=True).drop(columns=EXCESS)
     geometry = None
     if parts[0].geometry is not None:
         geometry = np.concatenate([part.geometry for part in parts if part.geometry is not None])
@@ -303,7 +304,8 @@ def agree_on_places(first: tuple[Floats, Floats], second: tuple[Floats, Floats])
     (west, east), (south, north) = ((lo - 1 - (hi - lo), hi + 1 + (hi - lo)) for lo, hi in box)
 
     def inside(x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
-        return (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        found: npt.NDArray[np.bool_] = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        return found
 
     mended = []
     for x, y in (first, second):

@@ -14,6 +14,7 @@ from app.linkage import file_mapping
 from app.linkage.engine import Linked, LinkSettings, link
 from app.linkage.engine.reasons import sentence
 from app.linkage.engine.records import Progress
+from app.linkage.engine.sides import floats
 from app.linkage.file_mapping import FileMapping, Section
 from app.linkage.file_tables import Register, agree_on_places, ids, read, table
 
@@ -76,8 +77,8 @@ def run(
 
 
 def _mended(a: pa.Table, b: pa.Table, first: Register, second: Register) -> tuple[pa.Table, pa.Table]:
-    places = [tuple(t[c].to_numpy(zero_copy_only=False).copy() for c in ("lon", "lat")) for t in (a, b)]
-    for count, register in zip(agree_on_places(*places), (first, second), strict=True):  # type: ignore[arg-type]
+    places = [(floats(t, "lon").copy(), floats(t, "lat").copy()) for t in (a, b)]
+    for count, register in zip(agree_on_places(*places), (first, second), strict=True):
         if count:
             register.odd["坐标颠倒或缺负号，已改正 (swapped or without its minus: mended)"] = [-1] * count
     found = []

@@ -105,16 +105,15 @@ def _spread(rows: npt.NDArray[np.int32], keys: Sequence[Sequence[int]]) -> tuple
     starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
     known = np.flatnonzero(rows >= 0)
     value = rows[known]
-    return _expanded(known, starts[value], lengths[value], flat)
+    found, at = _expanded(known, starts[value], lengths[value])
+    return found, flat[at]
 
 
-def _expanded(
-    rows: Ints, starts: Ints, lengths: Ints, flat: npt.NDArray[np.generic]
-) -> tuple[Ints, npt.NDArray[np.generic]]:
-    """Row r once for each of flat[start : start + length]."""
+def _expanded(rows: Ints, starts: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+    """Row r once for each place in start : start + length, and those places."""
     total = int(lengths.sum())
     offsets = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return np.repeat(rows, lengths), flat[np.repeat(starts, lengths) + offsets]
+    return np.repeat(rows, lengths), np.repeat(starts, lengths) + offsets
 
 
 def _in_cells(
@@ -145,8 +144,8 @@ def _joined(rows: Ints, keys: Keys, rows_b: Ints, keys_b: Keys, most: int) -> tu
     first = np.searchsorted(keys_b, keys, "left")
     count = np.searchsorted(keys_b, keys, "right") - first
     count[count > most] = 0
-    i, j = _expanded(rows, first, count, rows_b)
-    return i, j
+    i, at = _expanded(rows, first, count)
+    return i, rows_b[at]
 
 
 def _word_frequency(b: Side) -> dict[str, int]:

@@ -104,4 +104,7 @@ def conflicts(levels: Mapping[str, Levels]) -> npt.NDArray[np.bool_]:
     far = levels["distance"] >= FAR_M_LEVEL
     other_number = levels["number"] == OTHER_NUMBER
     other_source = levels["source_type"] == 1
-    return (same_code & far) | other_number | (other_source & (levels["name"] == 0) & (levels["code"] != 0))
+    found: npt.NDArray[np.bool_] = (
+        (same_code & far) | other_number | (other_source & (levels["name"] == 0) & (levels["code"] != 0))
+    )
+    return found

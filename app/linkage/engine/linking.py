@@ -1,7 +1,10 @@
 """`link` and `score`: from two tables in the standard record to probable pairs."""
 
+import multiprocessing
+import os
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +20,16 @@ from app.linkage.engine.model import Model, all_levels
 from app.linkage.engine.reasons import reasons_of
 from app.linkage.engine.records import PAIRS, Linked, LinkSettings, Progress
 from app.linkage.engine.rivals import marginals
-from app.linkage.engine.sides import Side, cleaned, floats
+from app.linkage.engine.shifting import Step, between
+from app.linkage.engine.sides import Side, cleaned, floats, standard
 from app.linkage.engine.statistics import Statistics
 from app.linkage.engine.training import NEGATIVE_ROWS, estimated, refined, sample
 
 Ints = npt.NDArray[np.int64]
 HOPELESS = -9.0
 """Natural-log odds below which a pair is no rival of any other."""
+FEW_BATCHES = 3
+"""Fewer are not worth processes of their own."""
 NEIGHBOURHOOD = 0.1
 """Degrees."""
 
@@ -51,17 +57,12 @@ def link(
     started = time.perf_counter()
     b = cleaned(right)
     _unique(b, "right")
+    left, step = _brought_near(left, b, settings)
     blocks = Blocks(b)
     tell("train", 0, 1)
     model = Model.from_json(settings.model) if settings.model else train(left, right, b, blocks, settings)
     trained = time.perf_counter()
-    found: list[Candidates] = []
-    first = 0
-    for start in range(0, max(1, len(left)), settings.batch_rows):
-        a = cleaned(left.slice(start, settings.batch_rows))
-        found.append(_compared(a, b, blocks, model, first))
-        first += len(a)
-        tell("compare", min(start + settings.batch_rows, len(left)), len(left))
+    found = _in_batches(left, Compare(b, blocks, model), settings, tell)
     together = _together(found)
     ids_a = left["id"].cast(pa.string()).combine_chunks()
     if len(ids_a.unique()) != len(ids_a):
@@ -69,9 +70,16 @@ def link(
     linked = _decided(together, ids_a, b, model, settings)
     facts = {
         "rows_a": len(left), "rows_b": len(right), "candidates": len(together.i),
+        "step_m": [round(step.east, 1), round(step.north, 1)] if step else None,
         "seconds": {"model": trained - started, "pairs": time.perf_counter() - trained},
     }  # fmt: skip
-    return Linked(linked.pairs, linked.unmatched_a, linked.unmatched_b, model.as_json(), facts)
+    return Linked(
+        linked.pairs,
+        linked.unmatched_a,
+        linked.unmatched_b,
+        model.as_json() | {"step_m": facts["step_m"]},
+        facts,
+    )
 
 
 def score(
@@ -80,8 +88,20 @@ def score(
     """Pairs (schema PAIRS) between few rows, by a model of an earlier run. Give rivals of both sides too."""
     settings = settings or LinkSettings()
     kept = Model.from_json(model)
+    if model.get("step_m"):
+        left = Step(*model["step_m"]).taken_from(standard(left))
     a, b = cleaned(left), cleaned(right)
     return _decided(_compared(a, b, Blocks(b), kept, 0), a.ids, b, kept, settings).pairs
+
+
+def _brought_near(left: pa.Table, b: Side, settings: LinkSettings) -> tuple[pa.Table, Step | None]:
+    left = standard(left)
+    if settings.model:
+        kept = settings.model.get("step_m")
+        step = Step(*kept) if kept else None
+    else:
+        step = between(cleaned(left.slice(0, settings.training_rows)), b)
+    return (step.taken_from(left) if step else left), step
 
 
 def train(left: pa.Table, right: pa.Table, b: Side, blocks: Blocks, settings: LinkSettings) -> Model:
@@ -125,8 +145,53 @@ def _compared(a: Side, b: Side, blocks: Blocks, model: Model, first: int) -> Can
         j[keep],
         odds[keep],
         {name: found[keep] for name, found in levels.items()},
-        {name: measured[name][keep] for name in ("distance", "volume")},
+        {name: measured[name][keep] for name in ("metres",)},
     )
+
+
+@dataclass(frozen=True)
+class Compare:
+    """What a batch of A is compared with: handed to processes by forking, not by copying."""
+
+    b: Side
+    blocks: Blocks
+    model: Model
+
+    def __call__(self, batch: pa.Table, first: int) -> Candidates:
+        return _compared(cleaned(batch), self.b, self.blocks, self.model, first)
+
+
+def _in_batches(left: pa.Table, compare: Compare, settings: LinkSettings, tell: Progress) -> list[Candidates]:
+    """Batches one after another, or in as many processes as there are cores where there are many."""
+    starts = range(0, max(1, len(left)), settings.batch_rows)
+    batches = [(left.slice(start, settings.batch_rows), start) for start in starts]
+    workers = min(settings.processes or (os.cpu_count() or 1), len(batches))
+    found: list[Candidates] = []
+    if workers < 2 or len(batches) < FEW_BATCHES or not hasattr(os, "fork"):
+        for batch, start in batches:
+            found.append(compare(batch, start))
+            tell("compare", start + len(batch), len(left))
+        return found
+    _shared["compare"], _shared["left"] = compare, left
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+            for part, start in zip(
+                pool.map(_batch, starts, [settings.batch_rows] * len(starts)), starts, strict=True
+            ):
+                found.append(part)
+                tell("compare", min(start + settings.batch_rows, len(left)), len(left))
+    finally:
+        _shared.clear()
+    return found
+
+
+_shared: dict[str, Any] = {}
+"""What a forked process finds in its memory."""
+
+
+def _batch(start: int, rows: int) -> Candidates:
+    found: Candidates = _shared["compare"](_shared["left"].slice(start, rows), start)
+    return found
 
 
 def _together(parts: list[Candidates]) -> Candidates:
@@ -149,14 +214,14 @@ def _decided(found: Candidates, ids_a: pa.Array, b: Side, model: Model, settings
         p = with_seconds(found.i, found.j, p, found.log_odds, found.levels, model)
     verdicts: Verdicts = decide(found.i, found.j, p, found.log_odds, found.levels, settings)
     keep = verdicts.order
-    told = reasons_of({n: v[keep] for n, v in found.levels.items()}, found.measured["distance"][keep])
+    told = reasons_of({n: v[keep] for n, v in found.levels.items()}, found.measured["metres"][keep])
     pairs = pa.table(
         [
             ids_a.take(pa.array(found.i[keep])),
             b.ids.take(pa.array(found.j[keep])),
             pa.array(verdicts.probability[keep]),
             pa.array(found.log_odds[keep] / np.log(2)),
-            pa.array(found.measured["distance"][keep].astype(np.float64), from_pandas=True),
+            pa.array(found.measured["metres"][keep].astype(np.float64), from_pandas=True),
             pa.array(verdicts.outcome[keep]),
             pa.array(verdicts.decision[keep]),
             told,

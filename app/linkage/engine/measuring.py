@@ -16,7 +16,9 @@ from app.linkage.engine.sides import Side, Texts, Words
 from app.linkage.engine.statistics import Statistics
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Measured = npt.NDArray[np.float32]
+USUAL_ERROR_M = 30.0
 LONG_CODE = 6
 """Codes shorter than this differ in one character by chance."""
 HOPELESS = 0.12
@@ -28,12 +30,13 @@ SAME = np.float32(0.969)
 def measures(a: Side, b: Side, i: Ints, j: Ints, statistics: Statistics) -> dict[str, Measured]:
     """Every measure of the pairs (row i[k] of a, row j[k] of b), float32 in the order of the pairs."""
     found: dict[str, Measured] = {
-        "distance": _distance(a, b, i, j),
+        "metres": _metres(a, b, i, j),
         "number": _numbers(a.name, b.name, i, j),
         "code": _codes(a.codes, b.codes, i, j),
         "uscc": _uscc(a.uscc, b.uscc, i, j),
         "volume": _ratio(a.annual_m3[i], b.annual_m3[j]),
     }
+    found["distance"] = _for_its_accuracy(found["metres"], np.maximum(a.error_m[i], b.error_m[j]))
     for field in ("name", "holder", "place", "water_body"):
         found[field] = _alike(
             getattr(a, field), getattr(b, field), i, j, statistics.idf(field), *statistics.word_weights(field)
@@ -43,9 +46,15 @@ def measures(a: Side, b: Side, i: Ints, j: Ints, statistics: Statistics) -> dict
     return found
 
 
-def _distance(a: Side, b: Side, i: Ints, j: Ints) -> Measured:
-    metres = np.linalg.norm(a.xyz[i] - b.xyz[j], axis=1)
-    return metres.astype(np.float32)
+def _metres(a: Side, b: Side, i: Ints, j: Ints) -> Measured:
+    found: Measured = np.linalg.norm(a.xyz[i] - b.xyz[j], axis=1).astype(np.float32)
+    return found
+
+
+def _for_its_accuracy(metres: Measured, error_m: Floats) -> Measured:
+    """Metres as they would count if both positions were as good as usual: a stated error of 300 m takes 200 m for 20."""
+    found: Measured = (metres * USUAL_ERROR_M / np.maximum(error_m, USUAL_ERROR_M)).astype(np.float32)
+    return found
 
 
 def _alike(

@@ -75,8 +75,10 @@ class LinkSettings:
     """Memory that DuckDB may take before it spills to `scratch`."""
     scratch: Path | None = None
     """Folder for what does not fit in memory; a temporary one without it."""
-    batch_rows: int = 200_000
-    """Rows of side A that are compared at a time, which bounds memory."""
+    batch_rows: int = 100_000
+    """Rows of side A that a process compares at a time, which bounds memory."""
+    processes: int = 0
+    """Processes that compare; as many as there are cores with 0."""
     training_rows: int = 15_000
     """Rows of side A from which the model is estimated."""
     decided: pa.Table | None = None

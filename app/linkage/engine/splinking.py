@@ -67,11 +67,13 @@ def splink_settings(
     names: list[str], m: Mapping[str, Floats], u: Mapping[str, Floats], matching: float
 ) -> SettingsCreator:
     """Splink's settings for these comparisons."""
+    comparisons: list[Any] = settings_of(names, {n: {"m": m[n].tolist(), "u": u[n].tolist()} for n in names})
+    blocking: list[Any] = ["l.pair = r.pair"]
     return SettingsCreator(
         link_type="link_only",
         unique_id_column_name="pair",
-        comparisons=settings_of(names, {n: {"m": m[n].tolist(), "u": u[n].tolist()} for n in names}),
-        blocking_rules_to_generate_predictions=["l.pair = r.pair"],
+        comparisons=comparisons,
+        blocking_rules_to_generate_predictions=blocking,
         probability_two_random_records_match=matching,
         retain_intermediate_calculation_columns=False,
         retain_matching_columns=False,
@@ -100,7 +102,8 @@ def _api(backend: Backend, memory_gib: float, scratch: Path | None) -> tuple[Any
         from pyspark.sql import SparkSession
         from splink import SparkAPI
 
-        return SparkAPI(spark_session=SparkSession.builder.getOrCreate()), lambda: None
+        spark: Any = SparkAPI
+        return spark(spark_session=SparkSession.builder.getOrCreate()), lambda: None
     connection = duckdb.connect()
     connection.execute(f"set memory_limit = '{memory_gib:.1f}GiB'")
     connection.execute("set enable_progress_bar = false")

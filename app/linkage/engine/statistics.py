@@ -39,7 +39,7 @@ class Statistics:
         for field in FIELDS:
             texts: list[Texts] = [getattr(side, field) for side in sides]
             documents = max(1, sum(len(t.values) for t in texts))
-            counted = sum(t.grams.document_frequency() for t in texts)
+            counted = np.sum([t.grams.document_frequency() for t in texts], axis=0)
             top = _most(counted)
             grams[field] = {int(k): float(counted[k] / documents) for k in top}
             rare[field] = 1 / documents

@@ -130,7 +130,7 @@ def _maximised(model: Model, seen: Sample, p: Floats) -> Model:
 
 def _counted(levels: Levels, weight: Floats, size: int) -> Floats:
     known = levels >= 0
-    return np.bincount(levels[known], weight[known], size)
+    return np.bincount(levels[known], weight[known], size).astype(np.float64)
 
 
 def _smoothed(counts: Floats, prior: Floats) -> Floats:
