@@ -6,7 +6,8 @@ import { shallowRef } from "vue";
 export interface Sketch {
 	/** Where the register has it. */
 	from: readonly [number, number] | null;
-	ends: readonly { at: readonly [number, number]; label: string; chosen: boolean }[];
+	/** `ring`: round what the map shows there, which must be seen. */
+	ends: readonly { at: readonly [number, number]; label: string; chosen: boolean; ring?: boolean }[];
 }
 
 export const sketch = shallowRef<Sketch | null>(null);
@@ -19,7 +20,7 @@ interface Feature {
 
 function features(drawn: Sketch): Feature[] {
 	const found: Feature[] = [];
-	for (const { at, label, chosen } of drawn.ends) {
+	for (const { at, label, chosen, ring } of drawn.ends) {
 		const properties = { label, chosen };
 		if (drawn.from) {
 			const coordinates = [[...drawn.from], [...at]];
@@ -31,7 +32,7 @@ function features(drawn: Sketch): Feature[] {
 		}
 		found.push({
 			type: "Feature",
-			properties: { ...properties, end: "permit" },
+			properties: { ...properties, end: ring ? "ring" : "permit" },
 			geometry: { type: "Point", coordinates: [...at] },
 		});
 	}
@@ -73,8 +74,16 @@ export function sketched(
 			filter: ["==", ["geometry-type"], "Point"],
 			paint: {
 				// The entry is a ring round what the map shows there; a permit's intake is a square-ish hollow dot.
-				"circle-radius": ["case", ["==", ["get", "end"], "intake"], 13, ["case", ["get", "chosen"], 8, 6]],
-				"circle-color": ["case", ["==", ["get", "end"], "intake"], "rgba(0,0,0,0)", colours.halo],
+				"circle-radius": [
+					"match",
+					["get", "end"],
+					"intake",
+					13,
+					"ring",
+					["case", ["get", "chosen"], 15, 10],
+					["case", ["get", "chosen"], 8, 6],
+				],
+				"circle-color": ["match", ["get", "end"], "permit", colours.halo, "rgba(0,0,0,0)"],
 				"circle-stroke-color": colours.accent,
 				"circle-stroke-width": ["case", ["get", "chosen"], 3, 2],
 			},
@@ -83,7 +92,7 @@ export function sketched(
 			id: "sketch-words",
 			type: "symbol",
 			source: "sketch",
-			filter: ["all", ["==", ["geometry-type"], "Point"], ["==", ["get", "end"], "permit"]],
+			filter: ["all", ["==", ["geometry-type"], "Point"], ["!=", ["get", "label"], ""]],
 			layout: {
 				"text-field": ["get", "label"],
 				"text-size": 14,

@@ -9,7 +9,14 @@ export function useRings(items: () => readonly Item[]): void {
 		const ends = items().flatMap((item) => {
 			if (item.lon === null || item.lat === null) return [];
 			const chosen = item.id === looked.value;
-			return [{ at: [item.lon, item.lat] as [number, number], label: chosen ? nameOf(item) : "", chosen }];
+			return [
+				{
+					at: [item.lon, item.lat] as [number, number],
+					label: chosen ? nameOf(item) : "",
+					chosen,
+					ring: true,
+				},
+			];
 		});
 		sketch.value = ends.length ? { from: null, ends } : null;
 	};

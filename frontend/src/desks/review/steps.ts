@@ -22,7 +22,7 @@ export const notes = reactive(new Map<number, string>());
 export const ticked = reactive(new Map<number, Set<number>>());
 /** Is a step under way? */
 export const busy = ref(false);
-/** The batch that was chosen in the list: the map goes there once it is read. */
+/** What was chosen in a list, a batch or (negative) a sample: the map goes there once it is read. */
 export const wanted = ref<number | null>(null);
 /** The item that is looked at. */
 export const looked = ref<number | null>(null);
