@@ -199,6 +199,7 @@ CASES: list[tuple[dict[str, Any], set[str]]] = [
     ({"intersects": {"type": "LineString", "coordinates": [[118, 30.2], [118.1, 30.2]]}}, {"scene-0"}),
     ({"intersects": {"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": [118.2, 30.2]},
       {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}]}}, {"scene-0"}),
+    ({"intersects": {"type": "GeometryCollection", "geometries": [{"type": "Point", "coordinates": [118.2, 30.2]}]}}, {"scene-0"}),
     ({"datetime": "2026-06-01T02:30:00Z"}, {"scene-1", "undated"}),
     ({"datetime": "2026-06-01T00:00:00Z/..", "ids": FEATURE_IDS}, {"scene-1", "scene-2", "undated"}),
     ({"datetime": "../2026-06-01T02:30:00Z", "ids": FEATURE_IDS}, {"scene-0", "scene-1", "undated"}),

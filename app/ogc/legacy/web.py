@@ -24,6 +24,7 @@ from tiles.server import etag_matches
 Endpoint = Callable[[Asked, Kvp], Awaitable[Response]]
 Report = Callable[[Kvp, Refused], tuple[str, str]]
 """Makes an exception document of a failure: its text and its media type."""
+Posted = Callable[[Request], Awaitable[Kvp]]
 METHODS = ["GET", "HEAD", "OPTIONS"]
 
 
@@ -33,18 +34,26 @@ def rendered(name: str, **facts: object) -> bytes:
     return template.render(title=TITLE, abstract=DESCRIPTION, **facts).encode()
 
 
-def service(router: APIRouter, path: str, report: Report) -> Callable[[Endpoint], Endpoint]:
-    """Answer requests at this path below /ogc; whatever fails is told as this service's exceptions."""
+def service(
+    router: APIRouter, path: str, report: Report, posted: Posted | None = None
+) -> Callable[[Endpoint], Endpoint]:
+    """Answer requests at this path below /ogc; whatever fails is told as this service's exceptions.
+
+    `posted` reads the parameters of a request by POST, where there are such.
+    """
+    methods = [*METHODS, *(["POST"] if posted else [])]
 
     def register(make: Endpoint) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             if request.method == "OPTIONS":
-                allowed = ", ".join(METHODS)
+                allowed = ", ".join(methods)
                 headers = {**CORS, "Allow": allowed, "Access-Control-Allow-Methods": allowed}
                 return Response(status_code=200, headers={**headers, "Access-Control-Allow-Headers": "*"})
             kvp = Kvp({})
             try:
                 kvp = Kvp.of(request.query_params)
+                if request.method == "POST" and posted:
+                    kvp = Kvp({**kvp.values, **(await posted(request)).values})
                 return await make(await _asked(request, kvp), kvp)
             except Refused as error:
                 return _told(kvp, error, report)
@@ -53,7 +62,7 @@ def service(router: APIRouter, path: str, report: Report) -> Callable[[Endpoint]
             except (psycopg.OperationalError, PoolTimeout) as error:
                 return _told(kvp, _busy(error), report)
 
-        router.add_route(f"/ogc{path}", endpoint, methods=METHODS, include_in_schema=False)
+        router.add_route(f"/ogc{path}", endpoint, methods=methods, include_in_schema=False)
         return make
 
     return register
@@ -111,7 +120,7 @@ def answer(asked: Asked, body: bytes, media: str, headers: Mapping[str, str] | N
         "Cache-Control": f"{share}, no-cache",
         "Vary": "Accept-Encoding, Cookie, Authorization, X-API-Key",
     }
-    given = request.headers.get("if-none-match")
+    given = request.headers.get("if-none-match") if request.method != "POST" else None
     if etag_matches(given, tag) or etag_matches(given, f"{tag}-gzip"):
         return Response(status_code=304, headers=found)
     content = packed(body) if zipped else body

@@ -1,4 +1,4 @@
-"""WFS 2.0 (09-025r2), Basic, by key and value: the same features and the same filter engine as OGC API – Features."""
+"""WFS 2.0 (09-025r2), Basic, by key and value or in XML: the same features and the same filter engine as OGC API – Features."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from app.ogc.answering import Asked
 from app.ogc.asking import MAX_LIMIT, MAX_OFFSET, ItemsQuery, filter_columns
 from app.ogc.documents import description, title
-from app.ogc.legacy import fes, members
+from app.ogc.legacy import fes, members, posted
 from app.ogc.legacy.fes import NotFes, plain_name
 from app.ogc.legacy.gml import NotGml, degrees_of, system_named
 from app.ogc.legacy.kvp import Kvp, Refused
@@ -45,7 +45,7 @@ GEOMETRIES = {
 }  # fmt: skip
 CONSTRAINTS = (
     ("ImplementsBasicWFS", "TRUE"), ("ImplementsTransactionalWFS", "FALSE"), ("ImplementsLockingWFS", "FALSE"), ("KVPEncoding", "TRUE"),
-    ("XMLEncoding", "FALSE"), ("SOAPEncoding", "FALSE"), ("ImplementsInheritance", "FALSE"), ("ImplementsRemoteResolve", "FALSE"),
+    ("XMLEncoding", "TRUE"), ("SOAPEncoding", "FALSE"), ("ImplementsInheritance", "FALSE"), ("ImplementsRemoteResolve", "FALSE"),
     ("ImplementsResultPaging", "TRUE"), ("ImplementsStandardJoins", "FALSE"), ("ImplementsSpatialJoins", "FALSE"),
     ("ImplementsTemporalJoins", "FALSE"), ("ImplementsFeatureVersioning", "FALSE"), ("ManageStoredQueries", "FALSE"),
     ("CountDefault", str(DEFAULT_COUNT)), ("PagingIsTransactionSafe", "FALSE"),
@@ -64,7 +64,7 @@ def report(kvp: Kvp, error: Refused) -> tuple[str, str]:
     return rendered("exceptions.xml", version="2.0.0", **facts).decode(), "text/xml; charset=utf-8"
 
 
-@service(router, "/wfs", report)
+@service(router, "/wfs", report, posted.parameters)
 async def wfs(asked: Asked, kvp: Kvp) -> Response:
     if kvp.get("SERVICE", "WFS").upper() != "WFS":
         raise Refused("InvalidParameterValue", "SERVICE 应为 WFS (SERVICE is WFS)", "service")
