@@ -4,18 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cc3d
 import numpy as np
 import numpy.typing as npt
 import rasterio
+import shapely
 from rasterio.enums import Resampling
 from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import reproject
 from rasterio.windows import Window
+from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from remote_sensing.scene import Grid, Scene
 
 Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 SIDE = 1024
 MOST_PIXELS = 3.0
@@ -26,7 +31,7 @@ class Aligned:
     """An earlier scene that reads on a later scene's grid."""
 
     def __init__(self, scene: Scene, grid: Grid, shift: tuple[float, float] = (0.0, 0.0)) -> None:
-        self.scene, self.shift = scene, shift
+        self.scene, self.shift, self.grid = scene, shift, grid
         rows, cols = shift
         t = grid.transform * Affine.translation(-cols, -rows)
         self._target = {"crs": grid.crs, "transform": t, "width": grid.width, "height": grid.height}
@@ -89,3 +94,48 @@ def _edges(values: Floats) -> Floats:
     gy, gx = np.gradient(values)
     made: Floats = np.hypot(gx, gy).astype(np.float32)
     return made
+
+
+def overlap(earlier: Scene, later: Scene) -> bool:
+    """Whether two scenes show a place in common."""
+    return bool(shapely.area(shapely.intersection(earlier.footprint, later.footprint)) > 0)
+
+
+def on_grid(mask: Bools, aligned: Aligned) -> Bools:
+    """A mask of the earlier scene on the later one's grid, its shift taken out; off where it shows nothing."""
+    own, grid = aligned.scene.grid, aligned.grid
+    rows, cols = aligned.shift
+    made = np.zeros((grid.height, grid.width), np.float32)
+    reproject(
+        mask.astype(np.float32), made, src_transform=own.transform, src_crs=own.crs,
+        dst_transform=grid.transform * Affine.translation(-cols, -rows), dst_crs=grid.crs,
+        # A finer mask is averaged, so that half of a pixel decides; an equal or coarser one is interpolated.
+        resampling=Resampling.average if own.pixel_m < 0.6 * grid.pixel_m else Resampling.bilinear,
+    )  # fmt: skip
+    return np.asarray(made >= 0.5)
+
+
+TOLERANCE_PIXELS = 2
+"""Along a shore, what lies this near the earlier water may be a mixed pixel or a remainder of the shift."""
+
+
+def tolerance_pixels(earlier: Scene, later: Scene) -> int:
+    """TOLERANCE_PIXELS of the coarser scene, counted in pixels of the later one."""
+    coarser = max(earlier.grid.pixel_m, later.grid.pixel_m) / later.grid.pixel_m
+    return max(TOLERANCE_PIXELS, round(TOLERANCE_PIXELS * coarser))
+
+
+def gained(now: Bools, before: Bools, tolerance: int = TOLERANCE_PIXELS, speck: float = 0.0) -> Bools:
+    """Water that came: beyond the tolerance from earlier water, and at least three pixels wide.
+
+    Both masks on one grid. What is narrower than three pixels is a shore that moved by less than images can tell;
+    at the earlier date it is wet ground, which has no shore. Earlier bodies of less than `speck` pixels take
+    away themselves, and no margin.
+    """
+    square = np.ones((3, 3), bool)
+    before = ndimage.binary_opening(before, square)
+    bodies = cc3d.connected_components(before.astype(np.uint8), connectivity=8)
+    pixels = np.bincount(bodies.ravel())
+    pixels[0] = 0
+    near = before | ndimage.binary_dilation((pixels >= max(1.0, speck))[bodies], square, iterations=tolerance)
+    return np.asarray(ndimage.binary_opening(now & ~near, square))

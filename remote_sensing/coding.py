@@ -17,6 +17,13 @@ LANDSAT_NAME = re.compile(r"SR_B([1-7])")
 LANDSAT_SURFACE = (2.75e-05, -0.2)
 """Surface reflectance of Landsat Collection 2 (USGS): number × 0.0000275 − 0.2."""
 
+LANDSAT_DARKEST = 5_000
+"""Collection 2 counts reflectance 0 as 7273: its darkest land and water lie near there."""
+BRIGHTEST = 25_000
+"""No reflectance × 10000 is as bright in one pixel of two hundred: the numbers are a stretched picture."""
+TEN_BITS = 1_100
+"""Counts of ten bits (GF-1 and GF-2 before calibration) end at 1023."""
+
 
 @dataclass(frozen=True)
 class Coding:
@@ -28,26 +35,36 @@ class Coding:
     said: Mapping[str, Any] = field(default_factory=dict)
 
 
+def sensible(scale: float, offset: float) -> bool:
+    """Whether a stated scale and offset can turn numbers into reflectance: some files state nonsense."""
+    return bool(np.isfinite([scale, offset]).all()) and 1e-6 <= scale <= 1e2 and abs(offset) <= 1e4
+
+
 def coding_of(
     path: Path,
     indexes: list[int],
     kind: str,
     tags: Mapping[str, str],
-    sentinel: bool,
+    sensor: str,
     descriptions: list[str],
 ) -> Coding:
     """Scale and offset of a raster: by its tags and names, else by what its numbers look like.
 
-    8-bit numbers, and floating ones that run to 255, are a picture: not reflectance.
+    `sensor`: as `naming.names` says it. 8-bit numbers, floating ones that run to 255, and counts of ten bits
+    or of the full sixteen, are a picture: not reflectance.
     """
-    if kind == "uint8":
+    if kind in ("uint8", "int8"):
         return Coding(1.0, 0.0, calibrated=False)
-    if any(LANDSAT_NAME.fullmatch(d) for d in descriptions) and kind == "uint16":
-        return Coding(*LANDSAT_SURFACE)
     low, high = _range(path, indexes)
     if kind.startswith("float"):
         # Reflectance seldom exceeds 2 (clouds, glint); 0–255 is a stretched picture, more is scaled by 10000.
         return Coding(1.0, 0.0, calibrated=not 2 < high <= 255) if high <= 255 else Coding(1e-4, 0.0)
+    named = any(LANDSAT_NAME.fullmatch(d) for d in descriptions) or "L2SP" in path.name
+    if sensor == "Landsat" and kind == "uint16" and (named or low >= LANDSAT_DARKEST):
+        return Coding(*LANDSAT_SURFACE)
+    if high > BRIGHTEST or (not sensor and high <= TEN_BITS):
+        return Coding(1.0, 0.0, calibrated=False)
+    sentinel = sensor != "Landsat"
     stated = "BOA_ADD_OFFSET" in tags or "PROCESSING_BASELINE" in tags or BASELINE.search(path.name)
     offset = _sentinel_offset(tags, path.name) if sentinel else 0.0
     if sentinel and not stated and low >= -BOA_ADD_OFFSET:

@@ -43,7 +43,8 @@ def against(
     """Compare each object with the intakes. Both in one metric CRS.
 
     An intake serves if it lies within reach (plus a pixel and its own position error), is in use, and is
-    of a source that can: a well does not take from a pond, though it may water a field.
+    of a source that can: a well does not take from a pond, though it may water a field. Of several waters
+    within reach it serves the nearest: a point on the shore of one pond says nothing of the next one.
     """
     if intakes.empty:
         return [Served(None, None, None, None, (), ())] * len(objects)
@@ -55,6 +56,7 @@ def against(
     permitted_rows = np.flatnonzero(valid)
     permitted_tree = shapely.STRtree(intakes.geometry.to_numpy()[permitted_rows])
     ids = intakes["id"].to_numpy()
+    own = _nearest_water(objects, kinds, intakes, error, pixel_m)
     widest = max(reach.field_m, reach.water_m) + float(error.max(initial=0)) + pixel_m
     out = []
     for geometry, kind in zip(objects, kinds, strict=True):
@@ -62,7 +64,7 @@ def against(
         distance = shapely.distance(intakes.geometry.to_numpy()[near], geometry)
         order = np.argsort(distance)
         near, distance = near[order], distance[order]
-        serving, refused = _sorted_out(near, distance, kind, error, in_use, well, pixel_m, reach)
+        serving, refused = _sorted_out(near, distance, kind, error, in_use, well, own, pixel_m, reach)
         row, metres = _nearest(tree, geometry)
         permitted, permitted_m = _nearest(permitted_tree, geometry)
         out.append(
@@ -88,8 +90,32 @@ def _nearest(tree: shapely.STRtree, geometry: shapely.Geometry) -> tuple[int | N
     return (int(row[0]), float(distance[0])) if len(row) else (None, None)
 
 
+SAME_WATER_PIXELS = 1.5
+"""Waters whose distances to an intake differ by less are alike near: parts of one body, or shores drawn apart."""
+
+
+def _nearest_water(
+    objects: gpd.GeoSeries, kinds: list[str], intakes: gpd.GeoDataFrame, error: npt.NDArray[np.float64], pixel_m: float
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """Up to what distance from each intake water is its own, m: the nearest, and what may as well be it.
+
+    Where several intakes are nearest to one water, one of them may belong to its neighbour: half of its
+    position error is allowed for.
+    """
+    shapes = objects.to_numpy()[np.array([kind == "water_body" for kind in kinds], bool)]
+    made = np.full(len(intakes), np.inf)
+    if len(shapes):
+        (at, water), distance = shapely.STRtree(shapes).query_nearest(
+            intakes.geometry.to_numpy(), return_distance=True, all_matches=False
+        )
+        spare = np.bincount(water, minlength=len(shapes))[water] > 1
+        slack = np.maximum(SAME_WATER_PIXELS * pixel_m, np.where(spare, 0.5 * error[at], 0.0))
+        made[at] = distance + slack
+    return made
+
+
 def _sorted_out(
-    near: npt.NDArray[np.int64], distance: npt.NDArray[np.float64], kind: str, error: Any, in_use: Any, well: Any,
+    near: npt.NDArray[np.int64], distance: npt.NDArray[np.float64], kind: str, error: Any, in_use: Any, well: Any, own: Any,
     pixel_m: float, reach: Reach,
 ) -> tuple[list[int], list[tuple[int, float, str]]]:  # fmt: skip
     serving: list[int] = []
@@ -102,6 +128,8 @@ def _sorted_out(
             refused.append((n, d, "takes_groundwater"))
         elif d > limit + error[n] + pixel_m:
             refused.append((n, d, "too_far"))
+        elif kind == "water_body" and d > own[n]:
+            refused.append((n, d, "serves_nearer"))
         else:
             serving.append(n)
     return serving, refused

@@ -1,10 +1,14 @@
-"""How right are we? Masks against labels, findings against what a register hid; peers in the same run."""
+"""How right are we? Masks and new water against a truth, with the usual peers in the same run.
+
+Every report holds `iou`, `f1`, `precision`, `recall`, `by_size` and `ci` (95 %), what was taken for what in scene
+and label, and the same figures of its peers. Hiding and recovering part of a register: `recovery`.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cc3d
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
@@ -14,238 +18,213 @@ import shapely
 from rasterio.windows import Window
 from skimage.filters import threshold_otsu
 
-from remote_sensing import change, compare, indices
-from remote_sensing.judge import Candidate
+from remote_sensing import change, indices, labels, scoring
 from remote_sensing.options import Options
-from remote_sensing.pipeline import detect
-from remote_sensing.scene import Scene, from_stored
+from remote_sensing.scene import Scene, SceneError
 from remote_sensing.search import Found, find
 
+Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """A mask against a label."""
-
-    iou: float
-    precision: float
-    recall: float
-
-    @classmethod
-    def of(cls, mask: Bools, truth: Bools) -> "Agreement":
-        both, either = int((mask & truth).sum()), int((mask | truth).sum())
-        return cls(both / max(1, either), both / max(1, int(mask.sum())), both / max(1, int(truth.sum())))
-
-
-def read_label(path: Path, scene: Scene) -> npt.NDArray[np.int32]:
-    """A label raster on the scene's grid. Raises ValueError if it is on another."""
-    with rasterio.open(path) as source:
-        if (source.width, source.height) != (scene.grid.width, scene.grid.height):
-            raise ValueError(f"{path.name} 与影像不在同一格网上 (is not on the scene's grid)")
-        found: npt.NDArray[np.int32] = source.read(1).astype(np.int32)
-    return found
+Floats = npt.NDArray[np.float32]
+LARGEST = 400_000_000
+"""Pixels of a scene that is evaluated: masks are held whole."""
 
 
 def mask_of(found: Found, scene: Scene) -> Bools:
     """The objects as a mask of the whole scene."""
+    return burnt(found.polygons, scene)
+
+
+def burnt(shapes: Sequence[shapely.Geometry], scene: Scene) -> Bools:
+    """Shapes in the scene's own coordinates as a mask of the whole scene."""
     shape = (scene.grid.height, scene.grid.width)
-    if not found.polygons:
+    if not len(shapes):
         return np.zeros(shape, bool)
-    burnt = rasterio.features.rasterize(found.polygons, shape, transform=scene.grid.transform)
-    return np.asarray(burnt > 0)
+    return np.asarray(rasterio.features.rasterize(shapes, shape, transform=scene.grid.transform) > 0)
 
 
-def mask_agreement(
-    scene: Scene, label: npt.NDArray[np.int32], kind: str, value: int, left_out: Sequence[int] = (255, -1)
-) -> list[dict[str, Any]]:
-    """Our mask of a kind against a label, with the usual fixed and whole-scene thresholds in the same run."""
+def mask_by_us(scene: Scene, kind: str) -> Bools:
+    """Our mask of a kind, of objects of any size."""
+    if scene.grid.width * scene.grid.height > LARGEST:
+        raise SceneError(
+            f"{scene.item_id} 过大，请裁出有标注的部分 (too large to evaluate: cut out what is labelled)"
+        )
     smallest = Options(min_water_m2=0.0, min_field_m2=0.0, max_water_m2=np.inf, kinds=(kind,))
     found = find(scene, (kind,), smallest)
+    # Where nothing of the kind can be told, nothing is marked.
+    return mask_of(found[0], scene) if found else burnt([], scene)
+
+
+def masks_by_peers(scene: Scene, kind: str) -> tuple[dict[str, Bools], Bools]:
+    """What fixed and whole-scene thresholds mark, and where the scene has data."""
     whole = Window(0, 0, scene.grid.width, scene.grid.height)
     bands = {n: scene.read(n, whole) for n in ("green", "red", "nir", "swir16") if n in scene.bands}
     index = indices.compute("NDWI" if kind == "water_body" else "NDVI", bands)
-    judged = ~np.isin(label, list(left_out)) & np.isfinite(index)
-    truth = (label == value)[judged]
-    fixed = ("NDWI > 0", 0.0) if kind == "water_body" else ("NDVI > 0.6", 0.6)
-    otsu = threshold_otsu(index[np.isfinite(index)])  # type: ignore[no-untyped-call]
-    masks = {
-        # Where nothing of the kind can be told (fields in 8-bit pictures), nothing is marked.
-        "shuitu": mask_of(found[0], scene) if found else np.zeros(label.shape, bool),
-        fixed[0]: index > fixed[1],
-        "Otsu, whole scene": index > otsu,
-    }
+    seen = np.logical_and.reduce([np.isfinite(band) for band in bands.values()])
+    if not seen.any():
+        raise SceneError(f"{scene.item_id} 没有有效像元 (no pixel of the scene has data)")
+    name, fixed = ("NDWI > 0", 0.0) if kind == "water_body" else ("NDVI > 0.6", 0.6)
+    kept = index[seen & np.isfinite(index)]
+    otsu = threshold_otsu(kept) if kept.size and np.ptp(kept) else np.inf  # type: ignore[no-untyped-call]
+    masks = {name: index > fixed, "Otsu, whole scene": index > otsu}
     if kind == "water_body" and "swir16" in bands:
         masks["MNDWI > 0"] = indices.compute("MNDWI", bands) > 0
-    return [
-        {"scene": scene.item_id, "kind": kind, "method": name, **vars(Agreement.of(mask[judged], truth))}
-        for name, mask in masks.items()
-    ]
+    return masks, seen
 
 
-def bodies_by_ndwi(scene: Scene, options: Options) -> list[shapely.Geometry]:
-    """The peer: objects of NDWI > 0 of the sizes that ours may have, in the scene's coordinates."""
-    whole = Window(0, 0, scene.grid.width, scene.grid.height)
-    bands = {name: scene.read(name, whole) for name in ("green", "nir")}
-    mask = indices.compute("NDWI", bands) > 0
-    drawn = rasterio.features.shapes(mask.astype(np.uint8), mask, 8, scene.grid.transform)
-    shapes = [shapely.make_valid(shapely.geometry.shape(geometry)) for geometry, _ in drawn]
-    metric = gpd.GeoSeries(shapes, crs=scene.grid.crs)
-    area = metric.to_crs(compare.metric_crs(metric)).area.to_numpy() if shapes else np.zeros(0)
-    keep = (area >= options.min_water_m2) & (area <= options.max_water_m2)
-    return [shape for shape, wanted in zip(shapes, keep, strict=True) if wanted]
+def masks(
+    scene: Scene, label: Path, kind: str, value: str | None = None, left_out: Sequence[float] = ()
+) -> dict[str, Any]:
+    """Our mask of a kind against a label of any grid, and those of the peers.
 
-
-def recover(
-    scene: Scene,
-    points: gpd.GeoDataFrame,
-    bodies: gpd.GeoDataFrame,
-    out: Path,
-    options: Options | None = None,
-) -> list[dict[str, Any]]:
-    """Hide and recover (see `recovered`), by `detect` and by NDWI > 0 with the same rule of distance.
-
-    `points`: the part of the register that is not hidden; `bodies`: true water with `status`. Pictures
-    of the run go to `out`.
+    Raises SceneError if scene or label cannot be used, or nothing is left to judge by.
     """
-    options = options or Options()
-    register = register_of(points)
-    found = detect([scene], register, options=options, out=out)
-    ours = [from_stored(scene.grid.crs, c.geometry) for c in found.candidates if c.kind == "water_body"]
-    theirs = bodies_by_ndwi(scene, options)
-    metric = gpd.GeoSeries(theirs, crs=scene.grid.crs)
-    flat = metric.to_crs(compare.metric_crs(metric)) if theirs else metric
-    served = compare.against(
-        flat, ["water_body"] * len(theirs), register.to_crs(flat.crs), scene.resolution_m, options.reach
-    )
-    unserved = [shape for shape, one in zip(theirs, served, strict=True) if not one.serving]
-    crs = scene.grid.crs
-    return [
-        {"scene": scene.item_id, "method": name, **_recovered(shapes, bodies.to_crs(crs))}
-        for name, shapes in (("shuitu", ours), ("NDWI > 0", unserved))
-    ]
+    truth = labels.read(label, scene, kind, value, left_out)
+    ours = mask_by_us(scene, kind)
+    peers, seen = masks_by_peers(scene, kind)
+    judged = truth.judged & seen
+    if not judged.any():
+        raise SceneError(
+            f"{label.name} 与影像没有可比的像元 (no pixel has both data and a label): {truth.said}"
+        )
+    return {
+        "kind": kind,
+        "scene": scene.item_id,
+        **scoring.counts(ours, truth.truth, judged).figures(),
+        "by_size": _sizes(ours, truth.truth, judged, scene),
+        "ci": scoring.interval(scoring.by_blocks(ours, truth.truth, judged)),
+        "judged_pixels": int(judged.sum()),
+        "label_share": float((truth.truth & judged).sum() / judged.sum()),
+        "label": truth.said,
+        **_said(scene),
+        "peers": {n: scoring.counts(m, truth.truth, judged).figures() for n, m in peers.items()},
+    }
 
 
-GROWN_BEYOND_PIXELS = 2.0
-"""Along a shore, what lies this near the earlier water may be a mixed pixel or a remainder of the shift."""
+def _said(scene: Scene) -> dict[str, Any]:
+    assumed = {k.removeprefix("shuitu:"): v for k, v in scene.properties.items() if k.startswith("shuitu:")}
+    return {
+        "bands": {name: band.index for name, band in scene.bands.items()},
+        "calibrated": scene.calibrated,
+        "assumed": assumed,
+    }
+
+
+def _sizes(mask: Bools, truth: Bools, judged: Bools, scene: Scene) -> dict[str, Any]:
+    pixel_m2 = scene.grid.pixel_m**2
+    true_pixels, found = scoring.bodies(truth, mask, judged)
+    our_pixels, right = scoring.bodies(mask, truth, judged)
+    return scoring.by_size(true_pixels * pixel_m2, found, our_pixels * pixel_m2, right)
 
 
 def change_between(
-    earlier: Scene, later: Scene, truth: gpd.GeoDataFrame, options: Options | None = None
-) -> list[dict[str, Any]]:
-    """Water that came between two dates against true changes (`kind` new_body or expansion), with NDWI > 0 beside.
+    earlier: Scene, later: Scene, truth: Path | gpd.GeoDataFrame, options: Options | None = None
+) -> dict[str, Any]:
+    """Water that came between two dates against true changes, as objects of at least `options.min_water_m2`.
 
-    A true change is found, and a finding right, if at least half of its area is covered by the others.
+    `truth`: polygons of new water, or a raster of it. A true change is found, and a finding right, if at
+    least half of its area is covered by the others. IoU and its kin of pixels stand under `pixels`.
     """
     options = options or Options()
-    smallest = Options(min_water_m2=0.0, max_water_m2=np.inf, kinds=("water_body",))
-    crs, pixel = later.grid.crs, later.resolution_m
-    t = later.grid.transform
-    rows, cols = change.align(earlier, later).shift
-    true = truth.to_crs(crs)
-    answers = []
-    for name, now, old in (
-        ("shuitu", *(find(scene, ("water_body",), smallest)[0].polygons for scene in (later, earlier))),
-        ("NDWI > 0", *(bodies_by_ndwi(scene, smallest) for scene in (later, earlier))),
-    ):
-        there = gpd.GeoSeries(old, crs=earlier.grid.crs).to_crs(crs).translate(cols * t.a, rows * t.e)
-        scale = abs(t.a) / pixel
-        # A speck at the earlier date is no shore: it takes away itself, and no margin.
-        least = options.min_water_m2 * scale * scale
-        margin = np.where(there.area >= least, GROWN_BEYOND_PIXELS * abs(t.a), 0.0)
-        known = shapely.union_all(shapely.buffer(there.to_numpy(), margin))
-        gained = shapely.get_parts(shapely.difference(shapely.union_all(now), known))
-        gained = gained[shapely.area(gained) >= least]
-        everything, ours = shapely.union_all(true.geometry.to_numpy()), shapely.union_all(gained)
-        recall = _half_covered(true.geometry.to_numpy(), ours)
-        is_new = (true["kind"] == "new_body").to_numpy()
-        answers.append(
-            {
-                "scene": f"{earlier.item_id} → {later.item_id}",
-                "method": name,
-                "changes": len(true),
-                "found": int(recall.sum()),
-                "recall": float(recall.mean()),
-                "recall_new_bodies": float(recall[is_new].mean()) if is_new.any() else None,
-                "findings": len(gained),
-                "precision": float(_half_covered(gained, everything).mean()) if len(gained) else 0.0,
-            }
-        )
-    return answers
-
-
-def _half_covered(shapes: npt.NDArray[Any], by: shapely.Geometry) -> Bools:
-    made: Bools = shapely.area(shapely.intersection(shapes, by)) >= 0.5 * shapely.area(shapes)
-    return made
-
-
-def change_agreement(
-    candidates: Sequence[Candidate], truth: gpd.GeoDataFrame, crs: Any, new_kind: str = "new_body"
-) -> dict[str, Any]:
-    """New bodies between two dates: how many of the true ones a candidate of that category touches, and back."""
-    new = truth[truth["kind"] == new_kind].to_crs(crs).geometry.to_numpy()
-    anything = truth.to_crs(crs).geometry.to_numpy()
-    ours = [from_stored(crs, c.geometry) for c in candidates if c.category == "new_since_last_date"]
-    found = sum(any(shapely.intersects(t, o) for o in ours) for t in new)
-    right = sum(any(shapely.intersects(t, o) for t in anything) for o in ours)
+    aligned = change.align(earlier, later)
+    if not change.overlap(earlier, later):
+        raise SceneError(f"{earlier.item_id} 与 {later.item_id} 不重叠 (the scenes do not overlap)")
+    true = _true_change(truth, later)
+    least = options.min_water_m2 / later.grid.pixel_m**2
+    now, seen_now = mask_by_us(later, "water_body"), _seen(later)
+    old = change.on_grid(mask_by_us(earlier, "water_body"), aligned)
+    seen = seen_now & change.on_grid(_seen(earlier), aligned)
+    tolerance = change.tolerance_pixels(earlier, later)
+    ours = change.gained(now, old, tolerance, least) & seen
+    naive_now, naive_old = (masks_by_peers(s, "water_body")[0]["NDWI > 0"] for s in (later, earlier))
+    naive = naive_now & ~change.on_grid(naive_old, aligned) & seen
     return {
-        "new_bodies": len(new),
-        "found": found,
-        "recall": found / max(1, len(new)),
-        "findings": len(ours),
-        "precision": right / max(1, len(ours)),
+        "kind": "change",
+        "scene": f"{earlier.item_id} → {later.item_id}",
+        **matched(ours, true & seen, least, later),
+        "by_kind": _by_kind(ours, truth, later),
+        "pixels": scoring.counts(ours, true, seen).figures(),
+        "shift_pixels": [round(v, 2) for v in aligned.shift],
+        "tolerance_pixels": tolerance,
+        "label": {"min_area_m2": options.min_water_m2},
+        "earlier": _said(earlier),
+        "later": _said(later),
+        "peers": {
+            "NDWI > 0, difference": matched(naive, true & seen, least, later),
+            "our masks, plain difference": matched(now & ~old & seen, true & seen, least, later),
+        },
     }
 
 
-def recovered(
-    candidates: Sequence[Candidate],
-    bodies: gpd.GeoDataFrame,
-    crs: Any,
-    *,
-    hidden: str = "hidden",
-    registered: str = "registered",
-) -> dict[str, Any]:
-    """Hide and recover: part of a register was hidden; how much of it do the candidates find again?
+def _by_kind(ours: Bools, truth: Path | gpd.GeoDataFrame, later: Scene) -> dict[str, Any]:
+    """How many changes of each `kind` (new_body, expansion) were found, where the truth tells them apart."""
+    if isinstance(truth, Path):
+        if truth.suffix.lower() not in labels.VECTORS:
+            return {}
+        truth = labels.polygons(truth)
+    if "kind" not in truth:
+        return {}
+    kinds: dict[str, Any] = {}
+    for name, group in truth.to_crs(later.grid.crs).groupby("kind"):
+        drawn = [burnt([shape], later) for shape in group.geometry]
+        covered = [bool((ours & one).sum() >= scoring.HALF * max(one.sum(), 1)) for one in drawn]
+        kinds[str(name)] = {"truth": len(covered), "found": sum(covered), "recall": float(np.mean(covered))}
+    return kinds
 
-    `bodies`: true objects with `status` registered, hidden or never (no intake at all). A candidate on
-    a registered body is a false one; on a hidden or unregistered body it is right.
+
+def _true_change(truth: Path | gpd.GeoDataFrame, later: Scene) -> Bools:
+    if isinstance(truth, gpd.GeoDataFrame):
+        return burnt(list(truth.to_crs(later.grid.crs).geometry), later)
+    if truth.suffix.lower() in labels.VECTORS:
+        return burnt(list(labels.polygons(truth).to_crs(later.grid.crs).geometry), later)
+    return labels.read(truth, later, "water_body").truth
+
+
+def _seen(scene: Scene) -> Bools:
+    whole = Window(0, 0, scene.grid.width, scene.grid.height)
+    return np.asarray(np.isfinite(scene.read("nir", whole)) & np.isfinite(scene.read("green", whole)))
+
+
+def matched(ours: Bools, true: Bools, least: float, scene: Scene) -> dict[str, Any]:
+    """Objects of at least `least` pixels against each other, by halves of their areas.
+
+    What is smaller may answer for what is larger. IoU is that of objects: matched over all.
     """
-    shapes = [from_stored(crs, c.geometry) for c in candidates if c.kind == "water_body"]
-    return _recovered(shapes, bodies.to_crs(crs), hidden=hidden, registered=registered)
-
-
-def _recovered(
-    shapes: Sequence[shapely.Geometry],
-    bodies: gpd.GeoDataFrame,
-    hidden: str = "hidden",
-    registered: str = "registered",
-) -> dict[str, Any]:
-    def touched(status: str) -> int:
-        return sum(
-            any(shapely.intersects(body, s) for s in shapes)
-            for body in bodies[bodies["status"] == status].geometry
-        )
-
-    unregistered = bodies[bodies["status"] != registered].geometry.to_numpy()
-    right = sum(any(shapely.intersects(body, s) for body in unregistered) for s in shapes)
-    count = {status: int((bodies["status"] == status).sum()) for status in (hidden, registered, "never")}
+    pixel_m2 = scene.grid.pixel_m**2
+    everywhere = np.ones(ours.shape, bool)
+    true_pixels, found = scoring.bodies(true, ours, everywhere)
+    our_pixels, right = scoring.bodies(ours, true, everywhere)
+    large_true, large_ours = true_pixels >= least, our_pixels >= least
+    f, r = found[large_true], right[large_ours]
+    precision, recall = (float(v.mean()) if v.size else 1.0 for v in (r, f))
+    parts = [scoring.Counts(float(v), 0.0, float(not v)) for v in f]
+    findings = [scoring.Counts(float(v), float(not v), 0.0) for v in r]
+    unmatched = int((~f).sum()) + int((~r).sum())
     return {
-        "hidden": count[hidden],
-        "hidden_found": touched(hidden),
-        "recall_hidden": touched(hidden) / max(1, count[hidden]),
-        "never_registered": count["never"],
-        "never_found": touched("never"),
-        "findings": len(shapes),
-        "precision": right / max(1, len(shapes)),
+        "iou": float(f.sum() / max(1, f.sum() + unmatched)),
+        "f1": 2 * precision * recall / max(precision + recall, 1e-12),
+        "precision": precision,
+        "recall": recall,
+        "by_size": scoring.by_size(
+            true_pixels[large_true] * pixel_m2, f, our_pixels[large_ours] * pixel_m2, r
+        ),
+        "ci": {
+            "precision": scoring.interval(findings).get("precision"),
+            "recall": scoring.interval(parts).get("recall"),
+        },
+        "changes": len(f),
+        "found": int(f.sum()),
+        "findings": len(r),
+        "right": int(r.sum()),
     }
 
 
-def register_of(points: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """A register of points with `permitted_m3` as the comparison wants it; permits are taken as valid and ample."""
-    made = compare.empty_register().reindex(range(len(points)))
-    made["id"] = np.arange(1, len(points) + 1)
-    for name, value in (("source_type", "surface_water"), ("status", "in_use"), ("permit_state", "linked")):
-        made[name] = value
-    made["has_valid_permit"], made["position_error_m"] = True, 15.0
-    made["permitted_m3"] = np.nan
-    return gpd.GeoDataFrame(made, geometry=points.to_crs("EPSG:4490").geometry.to_numpy(), crs="EPSG:4490")
+def water_bodies(mask: Bools, scene: Scene, least_m2: float, most_m2: float) -> list[shapely.Geometry]:
+    """The 8-connected objects of a mask between two areas, in the scene's own coordinates."""
+    labelled = cc3d.connected_components(mask.astype(np.uint8), connectivity=8)
+    area = np.bincount(labelled.ravel()) * scene.grid.pixel_m**2
+    keep = (area >= least_m2) & (area <= most_m2)
+    keep[0] = False
+    chosen = np.where(keep[labelled], labelled, 0).astype(np.int32)
+    drawn = rasterio.features.shapes(chosen, chosen > 0, 8, scene.grid.transform)
+    return [shapely.make_valid(shapely.geometry.shape(geometry)) for geometry, _ in drawn]

@@ -76,6 +76,7 @@ KINDS = {"water_body": ("水体", "a water body"), "irrigated_land": ("灌溉植
 WHY = {
     "too_far": ("距离过远", "too far"),
     "not_in_use": ("未在用", "not in use"),
+    "serves_nearer": ("更靠近另一水体", "another water is nearer to it"),
     "takes_groundwater": ("取用地下水", "takes groundwater"),
 }
 

@@ -10,26 +10,25 @@ from typing import Any
 
 import rasterio
 
+from remote_sensing import naming
 from remote_sensing.coding import (
     BOA_ADD_OFFSET,
     DN_PER_REFLECTANCE,
-    LANDSAT_NAME,
     LANDSAT_SURFACE,
     baseline_in,
     coding_of,
+    sensible,
 )
+from remote_sensing.naming import COMMON, LANDSAT, SENTINEL2
 from remote_sensing.scene import Band, Scene, SceneError, grid_of, utc
 
-SENTINEL2 = {
-    "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge071", "B06": "rededge075",
-    "B07": "rededge078", "B08": "nir", "B8A": "nir08", "B09": "nir09", "B10": "cirrus", "B11": "swir16", "B12": "swir22",
-}  # fmt: skip
-LANDSAT = {
-    "8": {"1": "coastal", "2": "blue", "3": "green", "4": "red", "5": "nir", "6": "swir16", "7": "swir22"},
-    "5": {"1": "blue", "2": "green", "3": "red", "4": "nir", "5": "swir16", "7": "swir22"},
+PLAIN = {name: name for name in COMMON} | {
+    "swir1": "swir16",
+    "swir2": "swir22",
+    "swir": "swir16",
+    "nir1": "nir",
 }
-PLAIN = {"swir1": "swir16", "swir2": "swir22", "swir": "swir16", "nir1": "nir", "near infrared": "nir"}
-COMMON = {*SENTINEL2.values(), *PLAIN.values(), "swir16", "swir22"}
+"""Names of one-band files."""
 DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_:]?(\d{2})[-_:]?(\d{2})(?!\d)")
 RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
 
@@ -80,7 +79,7 @@ def _count(file: Path) -> int:
 def _band_of_file(file: Path) -> str | None:
     """The band that a file's name says it is: …_B03_10m.jp2, B03.tif, green.tif."""
     for token in re.split(r"[_.\-]", file.stem):
-        if name := SENTINEL2.get(token.upper()) or (token.lower() if token.lower() in COMMON else None):
+        if name := SENTINEL2.get(token.upper()) or PLAIN.get(token.lower()):
             return name
     return None
 
@@ -121,10 +120,12 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
             tags, count = source.tags(), source.count
             descriptions = [(text or "").strip() for text in source.descriptions]
             kind, scales, offsets = source.dtypes[0], source.scales, source.offsets
-            nodata = source.nodatavals
+            nodata, colours = source.nodatavals, [colour.name for colour in source.colorinterp]
     except rasterio.RasterioIOError as error:
         raise SceneError(f"无法读取影像 {path.name} (cannot be read): {error}") from None
-    names = _names(descriptions)
+    said = naming.names(descriptions, kind, " ".join([path.name, *tags.values()]), colours)
+    # Who names bands is not contradicted by a guess at the others.
+    names = {} if chosen and said.guess else dict(said.bands)
     for name, which in chosen.items():
         index = (
             int(which) if which.isdigit() else descriptions.index(which) + 1 if which in descriptions else 0
@@ -134,12 +135,14 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
                 f"{path.name} 没有波段 {which!r} (has no such band); 1–{count}, {', '.join(descriptions)}"
             )
         names[name] = index
-    sentinel = any(d in SENTINEL2 for d in descriptions)
-    coding = coding_of(path, list(names.values()), kind, tags, sentinel, descriptions)
+    coding = coding_of(path, list(names.values()), kind, tags, said.sensor, descriptions)
+    properties = {**coding.said}
+    if said.guess and not chosen:
+        properties["shuitu:bands"] = f"assumed: {said.guess}"
     bands = {}
     for name, index in names.items():
         scale, offset = float(scales[index - 1]), float(offsets[index - 1])
-        if (scale, offset) == (1.0, 0.0):
+        if (scale, offset) == (1.0, 0.0) or not sensible(scale, offset):
             scale, offset = coding.scale, coding.offset
         bands[name] = Band(str(path), index, scale, offset, nodata[index - 1])
     when = next(
@@ -150,10 +153,10 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
         ),
         None,
     )
-    sensor = tags.get("SENSOR") or ("Sentinel-2" if sentinel else "")
+    sensor = tags.get("SENSOR") or said.sensor
     return _made(
         path.stem, tags.get("TITLE") or path.stem, sensor, when or date_in(path.name), path, bands,
-        calibrated=coding.calibrated, properties=coding.said, generated=tags.get("GENERATED") == "yes",
+        calibrated=coding.calibrated, properties=properties, generated=tags.get("GENERATED") == "yes",
     )  # fmt: skip
 
 
@@ -161,24 +164,6 @@ def _when(text: str | None) -> datetime | None:
     if not text:
         return None
     return utc(f"{text}-07-01") if re.fullmatch(r"\d{4}", text) else date_in(text)
-
-
-def _names(descriptions: list[str]) -> dict[str, int]:
-    """Band number by common name. The first of a name wins (B08 before B8A)."""
-    names: dict[str, int] = {}
-    landsat = [match[1] for d in descriptions if (match := LANDSAT_NAME.fullmatch(d))]
-    series = LANDSAT["8" if "6" in landsat else "5"]
-    for index, description in enumerate(descriptions, 1):
-        plain = description.lower()
-        if (match := LANDSAT_NAME.fullmatch(description)) and match[1] in series:
-            names.setdefault(series[match[1]], index)
-            continue
-        token = re.split(r"[\s\-_:]", description.upper())[-1]
-        padded = re.sub(r"^B(\d)$", r"B0\1", token)
-        name = plain if plain in COMMON else PLAIN.get(plain) or SENTINEL2.get(padded)
-        if name is not None:
-            names.setdefault(name, index)
-    return names
 
 
 def _safe(path: Path) -> Scene:
@@ -250,7 +235,9 @@ def _of_files(path: Path, files: Mapping[str, Path]) -> Scene:
     for name, file in files.items():
         with rasterio.open(file) as source:
             kind, tags, nodata = source.dtypes[0], source.tags(), source.nodata
-        coding = coding_of(file, [1], kind, {"PROCESSING_BASELINE": baseline_in(path.name), **tags}, True, [])
+        coding = coding_of(
+            file, [1], kind, {"PROCESSING_BASELINE": baseline_in(path.name), **tags}, "Sentinel-2", []
+        )
         bands[name] = Band(str(file), 1, coding.scale, coding.offset, 0 if nodata is None else nodata)
     when = date_in(path.name) or next((d for f in files.values() if (d := date_in(f.name))), None)
     return _made(path.name, path.name, "Sentinel-2", when, path / "item", bands)

@@ -13,9 +13,14 @@ Floats = npt.NDArray[np.float32]
 BANDS = {"B": "blue", "G": "green", "R": "red", "N": "nir", "S1": "swir16", "S2": "swir22"}
 """spyndex's letters and the names of bands in a scene."""
 OURS = {
-    # Visible against infrared: with a short-wave band this separates turbid and flooded water from wet
-    # soil better than MNDWI (docs/accuracy.md).
-    "VISIR": "(G + R - N - S1) / (G + R + N + S1)",
+    # The stricter of two tests, each about 0 at the edge of water. With both short-wave bands: green against
+    # the longer one above 0.3, and greenness below 0.2: the rule that Sen1Floods11 starts from (Bonafilia et
+    # al. 2020, doi:10.1109/CVPRW50498.2020.00113). What is nearly black in the infrared may be green: the
+    # ratio of two small numbers says little.
+    "WET2": "min((G - S2) / (G + S2) - 0.3, max(0.2 - (N - R) / (N + R), 0.05 - N))",
+    # Without the longer one, three tests: visible against infrared separates turbid and flooded water from wet
+    # soil better than MNDWI (docs/accuracy.md); MNDWI as DSWE of the USGS has it (0.124, rounded).
+    "WET1": "min(min((G + R - N - S1) / (G + R + N + S1) + 0.05, (G - S1) / (G + S1) - 0.1), max(0.2 - (N - R) / (N + R), 0.05 - N))",
 }
 
 

@@ -37,7 +37,17 @@ class Masks:
                 water.index(self.water, block, index[at])
                 if "water_body" in self.kinds:
                     limit = water.threshold(self.water, index[at])
-                    water.mark(self.water, index[at], block, limit, codes[at])
+                    if self.water.smooth:
+                        self._smoothed(piece, (r0, r1, c0, c1), limit, codes[at])
+                    else:
+                        water.mark(self.water, index[at], block, limit, codes[at])
                 if "irrigated_land" in self.kinds:
                     irrigation.mark(piece.bands, (r0, c0), irrigation.limit(block), codes[at])
         return codes, index
+
+    def _smoothed(self, piece: Piece, at: tuple[int, int, int, int], limit: float, codes: Codes) -> None:
+        """A block marked with one pixel around it, which the majority of its border needs."""
+        r0, r1, c0, c1 = at
+        around = (slice(r0 + HALO - 1, r1 + HALO + 1), slice(c0 + HALO - 1, c1 + HALO + 1))
+        bands = {name: values[around] for name, values in piece.bands.items()}
+        water.mark(self.water, water.index(self.water, bands), bands, limit, codes)

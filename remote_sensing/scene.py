@@ -67,7 +67,7 @@ class Scene:
     @cached_property
     def footprint(self) -> shapely.Geometry:
         """The scene's outline in EPSG:4490."""
-        return to_stored(self.grid.crs, shapely.box(*self.grid.bounds))
+        return to_stored(self.grid.crs, shapely.Polygon(self.grid.corners))
 
     def read(self, name: str, window: Window, shape: tuple[int, int] | None = None) -> Floats:
         """A band over a window of the grid, float32, NaN where there is no data.
@@ -166,20 +166,31 @@ class Grid:
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north in the grid's own coordinates."""
-        t = self.transform
-        xs, ys = (t.c, t.c + t.a * self.width), (t.f, t.f + t.e * self.height)
+        xs, ys = zip(*self.corners, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
+
+    @property
+    def corners(self) -> tuple[tuple[float, float], ...]:
+        """The four corners in the grid's own coordinates, around; the grid may be rotated or run south-up."""
+        w, h = self.width, self.height
+        return tuple(self.transform * at for at in ((0, 0), (w, 0), (w, h), (0, h)))
+
+    @cached_property
+    def step(self) -> float:
+        """Side of a pixel in the grid's own units."""
+        t = self.transform
+        return math.sqrt(abs(t.a * t.e - t.b * t.d))
 
     def pixel_area_m2(self, row: float) -> float:
         """Area of a pixel in this row, m²."""
         t = self.transform
         if not self.crs.is_geographic:
             factor = self.crs.linear_units_factor[1]
-            return float(abs(t.a * t.e) * factor * factor)
-        y = t.f + t.e * (row + 0.5)
+            return float(self.step * self.step * factor * factor)
+        y = min(max(t.f + t.e * (row + 0.5) + t.d * self.width / 2, -89.9), 89.9)
+        half = self.step / 2
         area, _ = Geod(ellps="GRS80").polygon_area_perimeter(
-            [0, abs(t.a), abs(t.a), 0],
-            [y - abs(t.e) / 2, y - abs(t.e) / 2, y + abs(t.e) / 2, y + abs(t.e) / 2],
+            [0, 2 * half, 2 * half, 0], [y - half, y - half, y + half, y + half]
         )
         return float(abs(area))
 
@@ -197,9 +208,16 @@ def grid_of(file: str) -> Grid:
                 raise SceneError(
                     f"{Path(file).name} 没有坐标系，无法与取水口比对 (has no coordinate reference system)"
                 )
-            return Grid(source.crs, source.transform, source.width, source.height)
+            made = Grid(source.crs, source.transform, source.width, source.height)
     except rasterio.RasterioIOError as error:
         raise SceneError(f"无法读取影像 {Path(file).name} (cannot be read): {error}") from None
+    if not made.step > 0 or not all(math.isfinite(v) for v in made.bounds):
+        raise SceneError(f"{Path(file).name} 的格网没有意义 (the grid makes no sense): {made.transform[:6]}")
+    if source.crs.is_geographic and max(abs(v) for v in made.bounds) > 361:
+        raise SceneError(
+            f"{Path(file).name} 的坐标超出经纬度范围 (coordinates are no longitude and latitude)"
+        )
+    return made
 
 
 def to_stored(crs: Any, geometry: shapely.Geometry) -> shapely.Geometry:

@@ -233,12 +233,11 @@ def _wanted(plan: Plan, strip: tuple[int, int], area: shapely.Geometry | None) -
     if area is None:
         return [True] * len(spans)
     t = plan.grid.transform
-    boxes = [shapely.box(*sorted_bounds(t * (c0, strip[0]), t * (c1, strip[1]))) for c0, c1 in spans]
+    boxes = [
+        shapely.Polygon([t * (c0, strip[0]), t * (c1, strip[0]), t * (c1, strip[1]), t * (c0, strip[1])])
+        for c0, c1 in spans
+    ]
     return [bool(shapely.intersects(area, box)) for box in boxes]
-
-
-def sorted_bounds(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float, float, float]:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[0], b[0]), max(a[1], b[1])
 
 
 def _piece(

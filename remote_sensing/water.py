@@ -22,8 +22,9 @@ Codes = npt.NDArray[np.uint8]
 BINS = 256
 EDGES = np.linspace(-1.0, 1.0, BINS + 1)
 CENTRES = (EDGES[:-1] + EDGES[1:]) / 2
-HYSTERESIS = 0.06
-"""A body must hold a pixel this far above the threshold; its shore may lie as far below."""
+FINE_M = 8.0
+"""Pixels smaller than this are smoothed by the majority of 3 × 3: a reed, a wave or a shadow is no shore. Larger
+ones are not: canals and flooded plots are a pixel or two wide."""
 FLOOR = 8.0
 """Smoothing, in bins, under which the floor of a valley is looked for."""
 FEWEST = 1_000
@@ -47,6 +48,12 @@ class Method:
     """Reflectance by band above which nothing is water: roofs, cloud and snow look wet to an index."""
     white: Mapping[str, float] = field(default_factory=dict)
     """For DARKNESS: what bright land reads in each infrared band of this scene."""
+    core: float = 0.06
+    """A body must hold a pixel this far above the threshold …"""
+    shore: float = 0.03
+    """… and its shore may lie this far below."""
+    smooth: bool = False
+    """Whether a pixel follows the majority of its neighbourhood."""
 
 
 DARKNESS = "infrared darkness"
@@ -55,15 +62,25 @@ DARKEST, LEAST_DARK = 0.7, 0.35
 lies between kinds of land."""
 
 
+WET_LOWEST, WET_HIGHEST = -0.02, 0.12
+"""How far a block may move the threshold of WET1 and WET2: their zero is a rule of others, kept to."""
+
+
 def method_for(scene: Scene) -> Method:
     """The best index that the scene's bands allow."""
+    fine = scene.resolution_m < FINE_M
     if not scene.calibrated:
-        return _darkness(scene)
-    if "swir16" in scene.bands:
-        # Flooded fields are brighter than lakes; snow is dark in short wave, so near infrared is asked too.
-        brightest = {"nir": 0.30, "swir16": 0.25}
-        return Method("VISIR", indices.bands_of("VISIR"), 0.0, -0.15, 0.15, 0.02, brightest)
-    return Method("NDWI", indices.bands_of("NDWI"), 0.0, -0.12, 0.12, 0.01, {"nir": 0.25})
+        return replace(_darkness(scene), smooth=fine)
+    # Flooded fields are brighter than lakes; snow is dark in short wave, so near infrared is asked too.
+    brightest = {"nir": 0.30, "swir16": 0.25}
+    for name, needed in (("WET2", "swir22"), ("WET1", "swir16")):
+        if needed in scene.bands:
+            bands = indices.bands_of(name)
+            cap = {band: most for band, most in brightest.items() if band in bands}
+            return Method(
+                name, bands, 0.0, WET_LOWEST, WET_HIGHEST, 0.02, cap, core=0.03, shore=0.0, smooth=fine
+            )
+    return Method("NDWI", indices.bands_of("NDWI"), 0.0, -0.12, 0.12, 0.01, {"nir": 0.25}, smooth=fine)
 
 
 def _darkness(scene: Scene) -> Method:
@@ -154,27 +171,52 @@ def threshold(method: Method, values: Floats) -> float:
     return own if own is not None and method.lowest <= own <= method.highest else method.start
 
 
+GREEN_AGAINST_NIR = 0.7
+"""In a picture, water is at least this bright in green against near infrared; dark soil and shadow are dark in both."""
+
+
 @numba.njit(nogil=True)
-def _mark(values, nir, other, at, spread, nir_most, other_most, green_least, codes):  # type: ignore[no-untyped-def]
+def _mark(values, nir, other, low, high, nir_most, other_most, green_least, codes):  # type: ignore[no-untyped-def]
     for row in range(values.shape[0]):
         for col in range(values.shape[1]):
             value = values[row, col]
-            if not (value > at - spread / 2 and value < np.inf):
+            if not (value > low and value < np.inf):
                 continue
             if nir[row, col] > nir_most or other[row, col] > other_most:
                 continue
             if green_least > 0 and not other[row, col] > green_least * nir[row, col]:
                 continue
-            codes[row, col] = 5 if value > at + spread else 1
+            codes[row, col] = 5 if value > high else 1
+
+
+@numba.njit(nogil=True)
+def _majority(marked, values, out):  # type: ignore[no-untyped-def]
+    """What most of 3 × 3 pixels are; `marked` reaches one pixel beyond `out` on all sides. No data stays nothing."""
+    for row in range(out.shape[0]):
+        for col in range(out.shape[1]):
+            count = 0
+            strong = 0
+            for y in range(row, row + 3):
+                for x in range(col, col + 3):
+                    count += marked[y, x] > 0
+                    strong += marked[y, x] == 5
+            if count >= 5 and values[row + 1, col + 1] == values[row + 1, col + 1]:
+                out[row, col] = 5 if strong > 0 else 1
 
 
 def mark(method: Method, values: Floats, bands: Mapping[str, Floats], at: float, codes: Codes) -> None:
-    """Write code 1 where a pixel may belong to a body, 5 where it makes one (`objects.STRONG`)."""
+    """Write code 1 where a pixel may belong to a body, 5 where it makes one (`objects.STRONG`).
+
+    `values`, the index, and `bands` reach one pixel beyond `codes` on all sides if the method smooths.
+    """
+    made = np.zeros(values.shape, np.uint8) if method.smooth else codes
+    low, high = at - method.shore, at + method.core
     nir_most = method.brightest.get("nir", np.inf)
     if method.name == DARKNESS and "swir16" not in method.white:
-        # Dark soil and shadow are dark in green too; water is at least as bright there as in infrared.
-        _mark(values, bands["nir"], bands["green"], at, HYSTERESIS, nir_most, np.inf, 0.85, codes)
-        return
-    other = bands.get("swir16", bands["nir"])
-    other_most = method.brightest.get("swir16", np.inf)
-    _mark(values, bands["nir"], other, at, HYSTERESIS, nir_most, other_most, 0.0, codes)
+        _mark(values, bands["nir"], bands["green"], low, high, nir_most, np.inf, GREEN_AGAINST_NIR, made)
+    else:
+        other = bands.get("swir16", bands["nir"])
+        other_most = method.brightest.get("swir16", np.inf)
+        _mark(values, bands["nir"], other, low, high, nir_most, other_most, 0.0, made)
+    if method.smooth:
+        _majority(made, values, codes)

@@ -1,12 +1,11 @@
 """`shuitu detect` and `shuitu evaluate`."""
 
 import json
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import geopandas as gpd
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -18,8 +17,9 @@ from app.deps import Services
 from app.errors import InvalidInput
 from app.imagery import service as imagery
 from app.screening import queries, service
-from remote_sensing import evaluate
-from remote_sensing.scene import SceneError, open_scenes
+
+if TYPE_CHECKING:
+    from remote_sensing.scene import Scene
 
 
 def detect_command(
@@ -97,93 +97,139 @@ def _geojson(path: Path) -> dict[str, Any]:
     return found
 
 
+JsonOut = Annotated[
+    Path | None, typer.Option("--json", help="write the figures to this file; - prints them", metavar="OUT")
+]
+Bands = Annotated[str, typer.Option(help="green=2,red=3,nir=4: number or description of each band")]
+Value = Annotated[str | None, typer.Option(help="class that is meant; otherwise what the label says, else 1")]
+LeftOut = Annotated[str, typer.Option(help="classes that are not judged, as 3,255")]
+
+
+# What follows imports the libraries of remote sensing where it needs them: no other command waits for them.
+
+
 def evaluate_commands() -> typer.Typer:
     """The group `evaluate`: accuracy against labels, without a database."""
     group = typer.Typer(no_args_is_help=True, help="精度评定 · accuracy against labels")
 
-    def masks(kind: str, scene: Path, label: Path, value: int, left_out: str, as_json: bool) -> None:
-        try:
-            opened = open_scenes(scene)[0]
-            rows = evaluate.mask_agreement(
-                opened,
-                evaluate.read_label(label, opened),
-                kind,
-                value,
-                [int(v) for v in left_out.split(",") if v],
-            )
-        except (SceneError, ValueError, OSError) as error:
-            raise InvalidInput(str(error)) from None
-        if as_json:
-            print(json.dumps(rows))
-            return
-        table = Table("method", "IoU", "precision", "recall", title=f"{opened.item_id} · {kind}")
-        for row in rows:
-            table.add_row(row["method"], *(f"{row[name]:.3f}" for name in ("iou", "precision", "recall")))
-        Console().print(table)
-
     @group.command("water")
     def water(
-        scene: Path,
-        label: Path,
-        value: int = 1,
-        left_out: str = "255,-1",
-        as_json: Annotated[bool, typer.Option("--json")] = False,
-    ) -> None:
-        """Water mask against a label raster. Example: shuitu evaluate water scene.tif label.tif --value 1"""
-        masks("water_body", scene, label, value, left_out, as_json)
+        scene: Path, label: Path, value: Value = None, left_out: LeftOut = "", bands: Bands = "", as_json: JsonOut = None
+    ) -> None:  # fmt: skip
+        """Water mask against a label (raster or polygons). Example: shuitu evaluate water scene.tif label.tif --json out.json"""
+        from remote_sensing import evaluate
+
+        with _told():
+            report = evaluate.masks(_one(scene, bands), label, "water_body", value, _numbers(left_out))
+        _report(report, as_json)
 
     @group.command("fields")
     def fields(
-        scene: Path,
-        label: Path,
-        value: int = 1,
-        left_out: str = "255,-1",
-        as_json: Annotated[bool, typer.Option("--json")] = False,
-    ) -> None:
-        """Field mask against a label raster. Example: shuitu evaluate fields scene.tif label.tif --value 2"""
-        masks("irrigated_land", scene, label, value, left_out, as_json)
+        scene: Path, label: Path, value: Value = None, left_out: LeftOut = "", bands: Bands = "", as_json: JsonOut = None
+    ) -> None:  # fmt: skip
+        """Field mask against a label (raster or polygons). Example: shuitu evaluate fields scene.tif label.tif --value 2"""
+        from remote_sensing import evaluate
+
+        with _told():
+            report = evaluate.masks(_one(scene, bands), label, "irrigated_land", value, _numbers(left_out))
+        _report(report, as_json)
 
     @group.command("change")
     def change(
         earlier: Path,
         later: Path,
         truth: Path,
-        as_json: Annotated[bool, typer.Option("--json")] = False,
+        least: Annotated[float, typer.Option("--min-area", help="smallest object, m²")] = 1_000.0,
+        bands: Bands = "",
+        as_json: JsonOut = None,
     ) -> None:
-        """New water between two dates against true changes (GeoJSON, kind new_body or expansion).
-        Example: shuitu evaluate change 2009.tif 2017.tif changes.geojson"""
-        try:
-            before, after = open_scenes(earlier)[0], open_scenes(later)[0]
-            rows = evaluate.change_between(before, after, gpd.read_file(truth))
-        except (SceneError, ValueError, KeyError, OSError) as error:
-            raise InvalidInput(str(error)) from None
-        _table("change", rows, as_json)
+        """New water between two dates against true changes, as objects. Example: shuitu evaluate change 2009.tif 2017.tif new.geojson"""
+        from remote_sensing import evaluate
+        from remote_sensing.options import Options
+
+        with _told():
+            options = Options(min_water_m2=least)
+            report = evaluate.change_between(_one(earlier, bands), _one(later, bands), truth, options)
+        _report(report, as_json)
 
     @group.command("recover")
     def recover(
-        scene: Path,
-        register: Path,
-        bodies: Path,
-        as_json: Annotated[bool, typer.Option("--json")] = False,
+        scene: list[Path],
+        visible: Annotated[Path, typer.Option(help="intakes that stay in the register (points)")],
+        hidden: Annotated[Path, typer.Option(help="intakes that are hidden (points)")],
+        bodies: Annotated[
+            Path | None, typer.Option(help="true water (polygons, status registered, hidden or never)")
+        ] = None,
+        seeds: Annotated[int, typer.Option(help="times that other intakes are hidden", min=1)] = 50,
+        noise: Annotated[float, typer.Option(help="noise on positions, m", min=0)] = 15.0,
+        bands: Bands = "",
+        as_json: JsonOut = None,
     ) -> None:
-        """Hide and recover: intakes that are not hidden (points), true water with status registered, hidden or never.
-        Example: shuitu evaluate recover scene.tif register_visible.geojson bodies.geojson"""
-        try:
-            with tempfile.TemporaryDirectory() as out:
-                opened = open_scenes(scene)[0]
-                rows = evaluate.recover(opened, gpd.read_file(register), gpd.read_file(bodies), Path(out))
-        except (SceneError, ValueError, KeyError, OSError) as error:
-            raise InvalidInput(str(error)) from None
-        _table("recover", rows, as_json)
+        """Hide part of a register and recover it. Example: shuitu evaluate recover scene.tif --visible v.geojson --hidden h.geojson"""
+        from remote_sensing import labels, recovery
+
+        with _told():
+            report = recovery.recover(
+                [_one(path, bands) for path in scene],
+                labels.polygons(visible),
+                labels.polygons(hidden),
+                bodies=labels.polygons(bodies) if bodies else None,
+                seeds=seeds,
+                noise_m=noise,
+            )
+        _report(report, as_json)
 
     return group
 
 
-def _table(title: str, rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
+@contextmanager
+def _told() -> Iterator[None]:
+    """What cannot be used as a scene or a label is told in words."""
+    from rasterio.errors import RasterioError
+
+    from remote_sensing.scene import SceneError
+
+    try:
+        yield
+    except (SceneError, ValueError, KeyError, OSError, RasterioError) as error:
+        raise InvalidInput(str(error)) from None
+
+
+def _one(path: Path, bands: str) -> "Scene":
+    """The newest scene at a path."""
+    from remote_sensing.scene import open_scenes
+
+    return open_scenes(path, bands=_bands(bands))[-1]
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",") if part.strip()]
+
+
+def _report(report: dict[str, Any], out: Path | None) -> None:
+    """Figures as a table, and as JSON where asked for."""
+    text = json.dumps(report, ensure_ascii=False, indent=1, default=str)
+    if out is not None and str(out) != "-":
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, "utf-8")
+    elif out is not None:
+        print(text)
         return
-    table = Table(*rows[0], title=title)
-    for row in rows:
-        table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()))
+    table = Table("", "IoU", "F1", "precision", "recall", title=f"{report['kind']} · {report['scene']}")
+    for name, row in {"shuitu": report, **report["peers"]}.items():
+        table.add_row(name, *(f"{row[key]:.3f}" for key in ("iou", "f1", "precision", "recall")))
     Console().print(table)
+    sizes = Table("m²", "truth", "recall", "findings", "precision")
+    for name, row in report["by_size"].items():
+        cells = (
+            "–" if row[key] is None else f"{row[key]:.3g}"
+            for key in ("truth", "recall", "findings", "precision")
+        )
+        sizes.add_row(name, *cells)
+    Console().print(sizes)
+    more = {
+        key: report[key]
+        for key in ("ci", "ece", "ece_raw", "label", "assumed", "shift_pixels", "given")
+        if key in report
+    }
+    Console().print_json(json.dumps(more, ensure_ascii=False, default=str))

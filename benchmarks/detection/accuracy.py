@@ -6,50 +6,87 @@ below the one given by `--data`, and prints Markdown.
 
 import argparse
 import os
-import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 
-from remote_sensing import evaluate
+from remote_sensing import evaluate, recovery
 from remote_sensing.scene import Scene, open_scenes
 
 PRAIRIE = "us_nd_potholes_west"
 DATES = ("2009-08-18", "2012-07-31", "2015-09-26", "2017-08-27", "2020-08-31")
 WATER = (
-    ("es_segura_west/s2_l1c.tif", "es_segura_west/label_water.tif", 1, (255, -1)),
-    ("demo_spyndex_s2/s2_10m.tif", "demo_spyndex_s2/label.tif", 1, (255,)),
-    *((f"{PRAIRIE}/naip_{d}.tif", f"{PRAIRIE}/label_water_{d}.tif", 1, (255,)) for d in DATES),
-    ("it_bolzano/s2_l2a.tif", "it_bolzano/label_scl.tif", 6, (0,)),
+    ("es_segura_west/s2_l1c.tif", "es_segura_west/label_water.tif"),
+    ("demo_spyndex_s2/s2_10m.tif", "demo_spyndex_s2/label.tif"),
+    *((f"{PRAIRIE}/naip_{d}.tif", f"{PRAIRIE}/label_water_{d}.tif") for d in DATES),
+    ("it_bolzano/s2_l2a.tif", "it_bolzano/label_scl.tif"),
+    ("us_nc_wake/landsat7_2000-03-31.tif", "us_nc_wake/label_polygons.geojson"),
 )
-FIELDS = (("demo_spyndex_s2/s2_10m.tif", "demo_spyndex_s2/label.tif", 2, (255,)),)
+FIELDS = tuple(
+    ("demo_spyndex_s2/s2_10m.tif", f"demo_spyndex_s2/{n}") for n in ("label.tif", "objects.geojson")
+)
+FIGURES = ("iou", "f1", "precision", "recall")
 
 
-def masks(imagery: Path, cases: Sequence[Any], kind: str) -> list[dict[str, Any]]:
-    rows = []
-    for file, label, value, left_out in cases:
-        scene = open_scenes(imagery / file)[0]
-        truth = evaluate.read_label(imagery / label, scene)
-        for row in evaluate.mask_agreement(scene, truth, kind, value, left_out):
-            rows.append({**row, "scene": f"{Path(file).parent} {scene.item_id}"})
-    return rows
+def rows(name: str, report: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A report as rows of a table: ours, then the peers."""
+    low, high = report["ci"].get("iou") or report["ci"]["recall"]
+    yield {
+        "scene": name,
+        "method": "shuitu",
+        **{f: report[f] for f in FIGURES},
+        "95 %": f"{low:.2f}–{high:.2f}",
+    }
+    for peer, figures in report["peers"].items():
+        yield {"scene": name, "method": peer, **{f: figures[f] for f in FIGURES}, "95 %": ""}
+
+
+def masks(imagery: Path, cases: Sequence[tuple[str, str]], kind: str) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
+    for file, label in cases:
+        report = evaluate.masks(open_scenes(imagery / file)[0], imagery / label, kind)
+        made += rows(f"{Path(file).parent} {report['scene']} · {Path(label).name}", report)
+    return made
 
 
 def naip(imagery: Path, date: str) -> Scene:
     return open_scenes(imagery / PRAIRIE / f"naip_{date}.tif")[0]
 
 
-def markdown(rows: Sequence[dict[str, Any]]) -> str:
+def markdown(table: Sequence[dict[str, Any]]) -> str:
     """Rows of the same columns as a table."""
-    names = [name for name in rows[0] if name != "kind"]
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    for row in rows:
-        cells = (f"{row[n]:.3f}" if isinstance(row[n], float) else str(row[n]) for n in names)
+    lines = ["| " + " | ".join(table[0]) + " |", "|" + "---|" * len(table[0])]
+    for row in table:
+        cells = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values())
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def hidden(imagery: Path) -> list[dict[str, Any]]:
+    """Hide and recover under three kinds of noise, with the drawn bodies and without."""
+    visible, taken, bodies = (
+        gpd.read_file(imagery / PRAIRIE / f"{name}.geojson")
+        for name in ("register_visible", "register_hidden", "truth_bodies_2020")
+    )
+    made = []
+    for drawn, noise in ((bodies, 15.0), (bodies, 30.0), (bodies, 60.0), (None, 15.0)):
+        report = recovery.recover([naip(imagery, "2020-08-31")], visible, taken, bodies=drawn, noise_m=noise)
+        made.append(
+            {
+                "truth": report["truth"],
+                "noise, m": noise,
+                "precision": report["precision"],
+                "recall": report["recall"],
+                "ece": report["ece"],
+                "ece, not calibrated": report["ece_raw"],
+                "as given": f"{report['given']['precision']:.2f} / {report['given']['recall']:.2f}",
+                "100 m": " / ".join(f"{report['peers']['100 m'][f]:.2f}" for f in ("precision", "recall")),
+            }
+        )
+    return made
 
 
 def main() -> None:
@@ -59,25 +96,16 @@ def main() -> None:
     if not imagery.is_dir():
         parser.error(f"there is no {imagery}; name the data folder by --data or SHUITU_SHARED_DATA")
     warnings.simplefilter("ignore")
-    register, bodies, changes = (
-        gpd.read_file(imagery / PRAIRIE / name)
-        for name in (
-            "register_visible.geojson",
-            "truth_bodies_2020.geojson",
-            "change_new_water_2009-08-18_2017-08-27.geojson",
-        )
-    )
-    with tempfile.TemporaryDirectory() as out:
-        tables = {
-            "Water": masks(imagery, WATER, "water_body"),
-            "Fields": masks(imagery, FIELDS, "irrigated_land"),
-            "Hide and recover": evaluate.recover(naip(imagery, "2020-08-31"), register, bodies, Path(out)),
-            "Change": evaluate.change_between(
-                naip(imagery, "2009-08-18"), naip(imagery, "2017-08-27"), changes
-            ),
-        }
-    for title, rows in tables.items():
-        print(f"## {title}\n\n{markdown(rows)}\n")
+    truth = imagery / PRAIRIE / "change_new_water_2009-08-18_2017-08-27.geojson"
+    changed = evaluate.change_between(naip(imagery, "2009-08-18"), naip(imagery, "2017-08-27"), truth)
+    tables = {
+        "Water": masks(imagery, WATER, "water_body"),
+        "Fields": masks(imagery, FIELDS, "irrigated_land"),
+        "Change": list(rows(changed["scene"], changed)),
+        "Hide and recover": hidden(imagery),
+    }
+    for title, table in tables.items():
+        print(f"## {title}\n\n{markdown(table)}\n")
 
 
 if __name__ == "__main__":
