@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ MOST_PICTURES = 12
 LINE, PADDING = 96.0, 2.0
 """Latin letters across the page, and what a cell leaves free."""
 _CHINESE = re.compile(r"[\u2e80-\uffef]+")
+_few_at_a_time = threading.BoundedSemaphore(2)
 Box = tuple[float, float, float, float]
 """West, south, east, north in metres of Web Mercator."""
 
@@ -98,7 +100,7 @@ def ringed(picture: bytes, points: Sequence[Point], box: Box) -> bytes:
 
 def pdf(dossier: Dossier, sheet: Sheet) -> bytes:
     """The pages. Raises NotReady if they cannot be set on this machine."""
-    with tempfile.TemporaryDirectory(prefix="shuitu-dossier-") as name:
+    with _few_at_a_time, tempfile.TemporaryDirectory(prefix="shuitu-dossier-") as name:
         folder = Path(name)
         _lay_out(folder, dossier, sheet)
         try:

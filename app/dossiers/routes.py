@@ -18,8 +18,9 @@ from app.errors import NotFound
 
 router = APIRouter(prefix="/api/dossiers", tags=["dossiers"])
 MAKERS = {"intakes": intake.dossier, "permits": permit.dossier}
-MapPicture = Callable[[Actor, paper.Box, tuple[int, int], Lang], Awaitable[bytes]]
-"""Draws the map as an actor sees it, as PNG: a box in Web Mercator, width and height in pixels. In `services.parts`."""
+MapPicture = Callable[[Actor, paper.Box, tuple[int, int], Lang], Awaitable[bytes | None]]
+"""Draws the map as an actor sees it, as PNG: a box in Web Mercator, width and height in pixels; None where it cannot.
+In `services.parts`."""
 
 
 @router.get("/{layer}/{entity_id}.pdf", response_class=Response)
@@ -68,6 +69,8 @@ async def on_the_map(
         raise NotFound("没有位置可画 (there is no position to draw)")
     draw: MapPicture = services.parts["map_picture"]
     picture = await draw(caller, box, paper.MAP_PX, lang)
+    if picture is None:
+        raise NotFound("范围过大，无法成图 (the place is too wide for a picture)")
     content = await run_in_threadpool(paper.ringed, picture, found.points, box)
     return Response(content, media_type="image/png", headers={"Cache-Control": "private, no-store"})
 

@@ -1,7 +1,8 @@
 """A batch of entries: checked as an import's rows are, applied in one transaction, answered item by item."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -139,17 +140,26 @@ def _checked(
     return chunk, keys
 
 
+@contextmanager
+def _patient(session: Session, sentence: str) -> Iterator[None]:
+    """Inside, a lock that others hold is waited for some seconds. Raises NotReady with the sentence after that."""
+    setting = text("select set_config('lock_timeout', :t, true)")
+    session.execute(setting, {"t": f"{PATIENCE_S}s"})
+    try:
+        yield
+    except OperationalError:
+        raise NotReady(sentence) from None
+    session.execute(setting, {"t": "0"})
+
+
 def _wait_turn(session: Session, kind: ImportKind) -> None:
     """One batch or import of a kind at a time, as imports do among themselves."""
-    try:
-        session.execute(text("select set_config('lock_timeout', :t, true)"), {"t": f"{PATIENCE_S}s"})
+    sentence = (
+        f"另一批{kind.title}正在写入，本批未写入任何数据，请稍后重发 "
+        "(another batch or import is being written; nothing of this one was: send it again later)"
+    )
+    with _patient(session, sentence):
         session.execute(text("select pg_advisory_xact_lock(hashtext(:k))"), {"k": f"import:{kind.name}"})
-        session.execute(text("select set_config('lock_timeout', '0', true)"))
-    except OperationalError:
-        raise NotReady(
-            f"另一批{kind.title}正在写入，本批未写入任何数据，请稍后重发 "
-            "(another batch or import is being written; nothing of this one was: send it again later)"
-        ) from None
 
 
 def _record(session: Session, actor: Actor, given: Push, batch: rules.Batch) -> Import:
@@ -280,7 +290,12 @@ def once(
     account = actor.user_id or 0
     queries.forget(session, account, KEEP_HOURS)
     digest = hashlib.sha256(target.encode() + b"\0" + body).digest()
-    if not queries.remember(session, account, key, target, digest):
+    with _patient(
+        session,
+        "同一 Idempotency-Key 的请求正在办理，请稍后重发 (a request with this key is being done: send it again later)",
+    ):
+        taken = queries.remember(session, account, key, target, digest)
+    if not taken:
         kept = queries.remembered(session, account, key)
         if bytes(kept.digest) != digest:
             raise Conflict(

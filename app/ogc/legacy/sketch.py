@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.actor import Actor
 from app.deps import Services
 from app.ogc.legacy import picture
+from app.ogc.legacy.kvp import Refused
 from app.ogc.legacy.views import View
 from app.ogc.viewer import viewer_of
 from layers import catalog
@@ -24,11 +25,14 @@ class Looker:
 
 async def around(
     services: Services, actor: Actor, box: tuple[float, float, float, float], size: tuple[int, int], lang: str
-) -> bytes:
+) -> bytes | None:
     """The map in a box (west, south, east, north in Web Mercator metres) as PNG of width and height `size`, as this
-    actor sees it."""
+    actor sees it; None where such a box cannot be drawn."""
     known = catalog.load()
     shown = [picture.Shown(known[name], "light") for name in LAYERS]
     view = View("mercator", *box, *size)
     looker = Looker(services, viewer_of(actor))
-    return await picture.drawn(looker, shown, view, ground=GROUND, lang=lang, media="image/png")
+    try:
+        return await picture.drawn(looker, shown, view, ground=GROUND, lang=lang, media="image/png")
+    except Refused:
+        return None

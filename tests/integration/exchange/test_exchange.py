@@ -1,7 +1,9 @@
 """Systems push batches and follow what changes: whole or not at all, once, and nothing is missed."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -377,6 +379,32 @@ def test_who_starts_now_is_told_what_changes_from_now_on(
     assert page["items"] == []
     send("intakes", [intake("R1")])
     assert [item["intake"]["code"] for item in pull(cursor=page["next"])["items"]] == ["R1"]
+
+
+def test_a_waiting_reader_is_told_as_soon_as_something_changes(
+    send: Callable[..., Any], pull: Callable[..., Any]
+) -> None:
+    cursor = list(pages(pull, limit=1000))[-1]["next"]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(pull, cursor=cursor, wait=25)
+        time.sleep(0.5)
+        send("intakes", [intake("V1")])
+        page = waiting.result(20)
+    assert [item["intake"]["code"] for item in page["items"]] == ["V1"]
+    assert time.monotonic() - begun < 20
+    assert pull(cursor=page["next"], wait=1)["items"] == []
+
+
+def test_two_batches_with_one_key_at_once_are_done_once(send: Callable[..., Any], services: Services) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = [
+            pool.submit(send, "intakes", [intake("W1")], **{"Idempotency-Key": "twins"}) for _ in range(2)
+        ]
+        answers = [one.result(60) for one in both]
+    assert answers[0].content == answers[1].content
+    assert sorted("idempotency-replayed" in answer.headers for answer in answers) == [False, True]
+    assert count(services, "W1") == 1
 
 
 @pytest.mark.parametrize("cursor", ["x", "YQ", "cy4xLjEuMQ==", "🙂", "c.1.1.1", "cy4xLjkuMQ"])
