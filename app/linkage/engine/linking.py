@@ -1,5 +1,6 @@
 """`link` and `score`: from two tables in the standard record to probable pairs."""
 
+import gc
 import multiprocessing
 import os
 import time
@@ -173,6 +174,9 @@ def _in_batches(left: pa.Table, compare: Compare, settings: LinkSettings, tell: 
             tell("compare", start + len(batch), len(left))
         return found
     _shared["compare"], _shared["left"] = compare, left
+    # What forks must leave alone: a connection of DuckDB that a child collects would wait for threads it has not.
+    gc.collect()
+    gc.freeze()
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
             for part, start in zip(
@@ -181,6 +185,7 @@ def _in_batches(left: pa.Table, compare: Compare, settings: LinkSettings, tell: 
                 found.append(part)
                 tell("compare", min(start + settings.batch_rows, len(left)), len(left))
     finally:
+        gc.unfreeze()
         _shared.clear()
     return found
 

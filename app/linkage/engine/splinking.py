@@ -39,8 +39,10 @@ def estimate(
 
     None where there are too few pairs, or where Splink cannot tell two kinds of pairs apart.
     """
+    if len(measured["distance"]) < FEWEST_PAIRS:
+        return None
     names = [name for name in BY_NAME if np.isfinite(measured[name]).mean() > 0.02]
-    if not names or len(measured[names[0]]) < FEWEST_PAIRS:
+    if not names:
         return None
     api, close = _api(backend, memory_gib, scratch)
     try:
@@ -59,6 +61,25 @@ def estimate(
     except Exception as error:  # Splink raises whatever its backend raises; the prior is a model too
         logging.getLogger(__name__).warning("Splink could not estimate: %s", error)
         return None
+    finally:
+        close()
+
+
+def weights_by_splink(
+    measured: Mapping[str, Measured], names: list[str], m: Mapping[str, Floats], u: Mapping[str, Floats]
+) -> Floats:
+    """log2 Bayes factor of each pair as Splink itself predicts it; to check the engine's own sum by."""
+    api, close = _api("duckdb", 2.0, None)
+    try:
+        pairs = _pairs(measured, names)
+        tables = [api.register(pairs, dataset_display_name=side) for side in ("a", "b")]
+        linker = Linker(
+            tables, splink_settings(names, m, u, 0.5), log_level=logging.ERROR, validate_settings=False
+        )
+        answer = linker.inference.predict(threshold_match_probability=0).as_pyarrow_table()
+        order = np.argsort(np.asarray(answer["pair_l"]))
+        found: Floats = np.asarray(answer["match_weight"], float)[order]
+        return found
     finally:
         close()
 

@@ -1,0 +1,121 @@
+"""One definition of the comparisons: Splink's SQL, the arrays and a kept model say the same."""
+
+import json
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.linkage.engine import splinking
+from app.linkage.engine.blocking import Blocks
+from app.linkage.engine.comparisons import COMPARISONS, Comparison, levels_of, sql_of
+from app.linkage.engine.measuring import measures
+from app.linkage.engine.model import Model, _falling
+from app.linkage.engine.rivals import marginals
+from app.linkage.engine.sides import cleaned
+from app.linkage.engine.statistics import Statistics
+from benchmarks.linkage.generated import make
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda c: c.name)
+def test_levels_from_sql_are_the_levels_from_arrays(comparison: Comparison) -> None:
+    rng = np.random.default_rng(3)
+    bounds = np.array(comparison.bounds, np.float32)
+    measured = np.concatenate(
+        [
+            bounds,
+            np.nextafter(bounds, np.float32(-9)),
+            np.nextafter(bounds, np.float32(9e9)),
+            rng.uniform(-1, bounds.max() * 1.3, 500),
+            [np.nan],
+        ]
+    ).astype(np.float32)
+    cases = " ".join(
+        f"when {condition} then {k}" for k, condition in enumerate(sql_of(comparison)) if condition != "ELSE"
+    )
+    table = pa.table({f"{comparison.name}_l": pa.array(measured, from_pandas=True)})
+    with duckdb.connect() as db:
+        db.register("pairs", table)
+        query = f'select case when "{comparison.name}_l" is null then -1 {cases} else {len(bounds)} end from pairs'
+        by_sql = [row[0] for row in db.execute(query).fetchall()]
+    assert by_sql == levels_of(comparison, measured).tolist()
+
+
+def test_splink_gives_the_weights_that_the_engine_adds_up() -> None:
+    """Splink's own match weight of each pair is the engine's sum of Bayes factors, without its refinements."""
+    made = make(400, seed=5)
+    a, b = cleaned(made.a), cleaned(made.b)
+    model = Model.prior(Statistics.of(a, b))
+    i, j = Blocks(b).candidates(a)
+    measured = measures(a, b, i, j, model.statistics)
+    names = ["distance", "name", "number", "holder", "code"]
+    weights = splinking.weights_by_splink({n: measured[n] for n in names}, names, model.m, model.u)
+    own = sum(
+        np.append(np.log2(model.m[n] / model.u[n]), 0.0)[
+            levels_of(next(c for c in COMPARISONS if c.name == n), measured[n])
+        ]
+        for n in names
+    )
+    assert weights == pytest.approx(own, abs=1e-6)
+
+
+def test_a_model_survives_being_kept() -> None:
+    made = make(300, seed=2)
+    a, b = cleaned(made.a), cleaned(made.b)
+    model = Model.prior(Statistics.of(a, b))
+    again = Model.from_json(json.loads(json.dumps(model.as_json())))
+    i, j = Blocks(b).candidates(a)
+    for name, values in measures(a, b, i, j, model.statistics).items():
+        assert measures(a, b, i, j, again.statistics)[name] == pytest.approx(values, abs=1e-3, nan_ok=True)
+
+
+def test_a_model_of_another_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="version"):
+        Model.from_json({"version": 0})
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=9))
+def test_weights_never_rise_as_levels_worsen(values: list[float]) -> None:
+    found = _falling(np.array(values), np.ones(len(values)))
+    assert (np.diff(found) <= 1e-9).all()
+    assert found.sum() == pytest.approx(sum(values), abs=1e-6)
+
+
+# ── rivals ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _exact(pairs: list[tuple[int, int]], odds: np.ndarray) -> np.ndarray:
+    """Probabilities by counting every matching."""
+    total, found = 0.0, np.zeros(len(pairs))
+    for chosen in range(1 << len(pairs)):
+        used = [pairs[k] for k in range(len(pairs)) if chosen >> k & 1]
+        if len({i for i, _ in used}) < len(used) or len({j for _, j in used}) < len(used):
+            continue
+        weight = float(np.prod([odds[k] for k in range(len(pairs)) if chosen >> k & 1]))
+        total += weight
+        for k in range(len(pairs)):
+            if chosen >> k & 1:
+                found[k] += weight
+    return found / total
+
+
+@settings(max_examples=60)
+@given(st.lists(st.floats(-4, 6), min_size=3, max_size=5), st.integers(0, 1))
+def test_rivalry_is_exact_on_a_chain(log_odds: list[float], turn: int) -> None:
+    pairs = [((k + turn) // 2, (k + 1 - turn) // 2) for k in range(len(log_odds))]
+    i, j = (np.array(ends, np.int64) for ends in zip(*pairs, strict=True))
+    p = marginals(i, j, np.array(log_odds))
+    assert p == pytest.approx(_exact(pairs, np.exp(log_odds)), abs=5e-3)
+
+
+def test_two_equal_rivals_share_a_row() -> None:
+    p = marginals(np.array([0, 0]), np.array([0, 1]), np.array([8.0, 8.0]))
+    assert p == pytest.approx([0.5, 0.5], abs=0.01)
+
+
+def test_a_row_that_may_have_many_partners_does_not_make_them_rivals() -> None:
+    p = marginals(np.array([0, 1]), np.array([0, 0]), np.array([8.0, 8.0]), compete_b=False)
+    assert (p > 0.99).all()
