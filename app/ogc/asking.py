@@ -81,6 +81,8 @@ class ItemsQuery:
     predicate: Predicate | None = None
     sort: tuple[SortKey, ...] = ()
     after: Position | None = None
+    upto: int | None = None
+    """The last id that is looked at; None: all."""
     offset: int = 0
     crs: Crs = CRS84
     fields: tuple[Field, ...] | None = None

@@ -179,6 +179,9 @@ def _where(
     clauses = []
     if query.after is not None:
         clauses.append(_beyond(layer, query.sort, query.after, values))
+    if query.upto is not None:
+        clauses.append(f"v.{quote(layer.source.id)} <= %(upto)s")
+        values["upto"] = query.upto
     if query.boxes is not None:
         clauses.append(_inside(layer, audience, query, hidden_bits, values))
     if query.period is not None and timed(layer, audience):

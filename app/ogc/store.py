@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,9 @@ import psycopg
 from app.errors import InvalidInput, TooCostly
 from app.ogc import query
 from app.ogc.asking import ItemsQuery
-from app.ogc.forms import form_of
+from app.ogc.forms import Form, form_of
 from app.ogc.query import Statement
+from app.ogc.sorting import Position
 from app.ogc.sorting import cursor as cursor_of
 from layers.model import Layer
 from tiles import extent, source
@@ -31,6 +32,8 @@ STATEMENT_TIMEOUT_S = 20
 COUNT_TIMEOUT_MS = 500
 """What a count of filtered features may cost; beyond that the page does not say how many there are."""
 EXTENT_KEPT_S = 600
+LAST_ID = 2**45
+"""No register has so many entries."""
 
 
 ENTER = (
@@ -81,12 +84,11 @@ class Store:
         too long, psycopg.OperationalError if the database cannot be reached.
         """
         made = form_of(layer, viewer.audience, asked, form)
-        statement = query.page(layer, viewer.audience, asked, self.hidden_bits, made)
         with evaluating(asked):
             async with self.pool.connection() as connection:
                 # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
                 small = layer.source.kind == "point"
-                rows, snapshot = await (together if small else _chunks)(connection, viewer, statement)
+                rows, snapshot = await self._rows(connection, layer, viewer, asked, made)
                 more = len(rows) > asked.limit or (not small and _size(rows) > PAGE_BYTES)
                 rows = rows[: asked.limit]
                 after = cursor_of(rows[-1][0], rows[-1][1] if asked.sort else None) if more else None
@@ -101,6 +103,31 @@ class Store:
                 await asyncio.sleep(0)
                 features = made.make(rows)
                 return Page(features, after, await counting, snapshot)
+
+    async def _rows(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        layer: Layer,
+        viewer: Viewer,
+        asked: ItemsQuery,
+        form: Form,
+    ) -> tuple[list[tuple[Any, ...]], str]:
+        """The rows of a page, and a snapshot from before."""
+
+        def statement(of: ItemsQuery) -> Statement:
+            return query.page(layer, viewer.audience, of, self.hidden_bits, form)
+
+        if asked.past is None or asked.boxes is not None or asked.sort or asked.offset:
+            read = together if layer.source.kind == "point" else _chunks
+            return await read(connection, viewer, statement(asked))
+        # The past of a whole register is not in the order of its ids: it is looked up a stretch of ids at a time.
+        rows: list[tuple[Any, ...]] = []
+        low, width = asked.after.identifier if asked.after else 0, 4 * max(asked.limit, 250)
+        while len(rows) <= asked.limit and low < LAST_ID:
+            part = replace(asked, after=Position(low), upto=low + width, limit=asked.limit - len(rows))
+            rows += (await together(connection, viewer, statement(part)))[0]
+            low, width = low + width, 4 * width
+        return rows, ""
 
     async def _count(
         self, connection: psycopg.AsyncConnection[Any], layer: Layer, viewer: Viewer, asked: ItemsQuery

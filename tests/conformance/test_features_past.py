@@ -143,6 +143,26 @@ def test_pages_sorts_filters_and_files_go_into_the_past(
     assert "119.7000000" not in table
 
 
+def test_pages_of_the_past_skip_what_is_missing_among_the_ids(
+    web: TestClient, ground: tuple[Dsns, served.Accounts]
+) -> None:
+    """Ids lie far apart where entries were taken out: 100,000 beyond the last, another one."""
+    admin = ground[0].admin or ""
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(
+            "insert into shuitu.intakes (id, code, name, county_code, permit_state, geom) overriding system value "
+            "values (100003, 'FAR', '远', 321084, 'exempt', 'SRID=4490;POINT(119.7 32.1)')"
+        )
+    seen, address = [], "/ogc/collections/intakes/items?datetime=2025-12-31&limit=1"
+    while address:
+        body = web.get(address, headers={"X-API-Key": ground[1].nation}).json()
+        seen += [one["id"] for one in body["features"]]
+        address = next((link["href"] for link in body["links"] if link["rel"] == "next"), "")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("delete from shuitu.intakes where id = 100003")
+    assert seen == [1, 2, 3, 100003]
+
+
 def test_scope_holds_in_the_past_too(found: Found, ground: tuple[Dsns, served.Accounts]) -> None:
     assert found("datetime=2025-12-31", key=ground[1].county).keys() == {1, 2, 3}
     elsewhere = served.engine(ground[0].service)
