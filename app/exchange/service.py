@@ -92,7 +92,7 @@ def push(services: Services, session: Session, actor: Actor, given: Push) -> Pus
             expected=f"≤ {given.most_items}",
         )
     batch = rules.batch(kind, items, given.datum)
-    chunk, keys = _checked(session, kind, target, batch, actor)
+    chunk, keys = _checked(session, kind, target, batch, actor, _facts(services, session, kind))
     _wait_turn(session, kind)
     record = _record(session, actor, given, batch)
     wanted = sorted({key for key in keys if target.identity(key)}, key=str)
@@ -118,8 +118,19 @@ def push(services: Services, session: Session, actor: Actor, given: Push) -> Pus
     return answer
 
 
+def _facts(services: Services, session: Session, kind: ImportKind) -> object:
+    """What the checks look at, the boundaries of all counties: kept until the regions change, for reading them takes
+    longer than a small batch."""
+    kept: dict[str, tuple[int, object]] = services.parts.setdefault("exchange_facts", {})
+    version = services.parts["versions"].of("regions")
+    known = kept.get(kind.name)
+    if known is None or known[0] != version:
+        kept[kind.name] = known = version, kind.prepare(session)
+    return known[1]
+
+
 def _checked(
-    session: Session, kind: ImportKind, target: Target, batch: rules.Batch, actor: Actor
+    session: Session, kind: ImportKind, target: Target, batch: rules.Batch, actor: Actor, facts: object
 ) -> tuple[Chunk, list[queries.Key]]:
     """Typed rows with every issue, and the business key of each row."""
     from app.imports.interpret import Interpreter  # with pandas, which most web processes do without
@@ -129,7 +140,7 @@ def _checked(
     chunk.rows["attributes"] = batch.attributes
     chunk.issues.extend(batch.issues)
     j = actor.jurisdiction
-    known = Known(kind.prepare(session), Scope(j.lo, j.hi, j.basin), batch.mapping)
+    known = Known(facts, Scope(j.lo, j.hi, j.basin), batch.mapping)
     chunk.issues.extend(kind.check(chunk, known))
     keys = [
         tuple(_plain(part) for part in key)
