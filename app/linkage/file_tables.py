@@ -29,6 +29,7 @@ from app.linkage.file_mapping import Columns, Section
 Floats = npt.NDArray[np.float64]
 PLAIN = re.compile(r"\s*[-+]?\d{1,3}(?:[.,]\d+)?\s*$")
 PAIR = re.compile(r"^\s*[(\[]?\s*(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)\s*[)\]]?\s*$")
+FEWEST_PLACES = 20
 NEAR_ZERO = 0.01
 """Degrees: positions nearer than this to 0°, 0° stand for none."""
 TEXT_FIELDS = ("code", "name", "holder", "uscc", "permit_no", "previous_no", "county_code", "town", "place", "water_body", "source_type", "purpose", "group")  # fmt: skip
@@ -203,7 +204,7 @@ def _degrees(frame: pd.DataFrame, columns: Columns) -> Floats:
     """Decimal degrees, or degrees, minutes and seconds in one column or in several."""
     texts = pd.Series(_text(frame, columns))
     found = (
-        _plain_numbers(pd.DataFrame({"t": texts}), ("t",))
+        _plain_numbers(pd.DataFrame({"t": texts}), ("t",)).copy()
         if len(columns) == 1
         else np.full(len(texts), np.nan)
     )
@@ -291,30 +292,48 @@ def _shifted_back(lon: Floats, lat: Floats, datum: str) -> tuple[Floats, Floats]
 
 
 def agree_on_places(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> tuple[int, int]:
-    """Mend positions of two registers of one region, in place: swapped or without the minus of the west.
+    """Mend positions of two registers of one region, in place: swapped, or without the minus of west or south.
 
-    A row is mended only if it lies outside where nearly all rows of both lie, and would lie inside. Returns
-    how many rows of each were.
+    A row is mended only if it lies outside where the bulk of the rows lie and would lie inside; a whole register
+    that lies elsewhere is mended by the other's. Returns how many rows of each were.
     """
-    lon, lat = (np.concatenate([x, y]) for x, y in zip(first, second, strict=True))
-    known = np.isfinite(lon)
-    if known.sum() < 20:
+    if min(np.isfinite(first[0]).sum(), np.isfinite(second[0]).sum()) < FEWEST_PLACES:
         return 0, 0
-    box = [(np.quantile(v[known], 0.1), np.quantile(v[known], 0.9)) for v in (lon, lat)]
-    (west, east), (south, north) = ((lo - 1 - (hi - lo), hi + 1 + (hi - lo)) for lo, hi in box)
+    own = _bulk(*first)
+    mended = _mended(first, own, own)
+    others = _bulk(*second)
+    trial = second[0].copy(), second[1].copy()
+    known = np.isfinite(trial[0]).sum()
+    elsewhere = _inside(*trial, own).sum() < known / 10 and _mended(trial, own, own) > known / 2
+    return mended, _mended(second, own, own if elsewhere else others)
 
-    def inside(x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
-        found: npt.NDArray[np.bool_] = (x >= west) & (x <= east) & (y >= south) & (y <= north)
-        return found
 
-    mended = []
-    for x, y in (first, second):
-        out = np.isfinite(x) & ~inside(x, y)
-        count = 0
-        for p, q in ((y.copy(), x.copy()), (-x, y.copy()), (x.copy(), -y), (-x, -y)):
-            turned = out & inside(p, q)
-            x[turned], y[turned] = p[turned], q[turned]
-            out &= ~turned
-            count += int(turned.sum())
-        mended.append(count)
-    return mended[0], mended[1]
+Box = tuple[tuple[float, float], tuple[float, float]]
+
+
+def _bulk(lon: Floats, lat: Floats) -> Box:
+    """Around the median, generously: half of the rows may be wrong and it still holds the rest."""
+    found = []
+    for values in (lon, lat):
+        middle = float(np.nanmedian(values))
+        reach = 8 * float(np.nanmedian(np.abs(values - middle))) + 1
+        found.append((middle - reach, middle + reach))
+    return found[0], found[1]
+
+
+def _inside(lon: Floats, lat: Floats, box: Box) -> npt.NDArray[np.bool_]:
+    (west, east), (south, north) = box
+    found: npt.NDArray[np.bool_] = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+    return found
+
+
+def _mended(place: tuple[Floats, Floats], into: Box, own: Box) -> int:
+    lon, lat = place
+    out = np.isfinite(lon) & ~_inside(lon, lat, into) & (~_inside(lon, lat, own) | (own is into))
+    count = 0
+    for x, y in ((lat.copy(), lon.copy()), (-lon, lat.copy()), (lon.copy(), -lat), (-lon, -lat)):
+        turned = out & _inside(x, y, into)
+        lon[turned], lat[turned] = x[turned], y[turned]
+        out &= ~turned
+        count += int(turned.sum())
+    return count

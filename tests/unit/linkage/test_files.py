@@ -1,0 +1,261 @@
+"""`shuitu link files`: any two files, any mapping that a person would write."""
+
+import csv
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from app.errors import InvalidInput
+from app.linkage import file_mapping, file_tables, files
+from app.linkage.cli import commands
+from app.linkage.engine import LinkSettings
+from app.linkage.file_mapping import Section, parse
+
+ROWS = [
+    ("0012", "Smith Creek Well No. 3", "WILLOW FARMS INC", -122.50123, 38.40123),
+    ("0013", "Smith Creek Well No. 4", "WILLOW FARMS INC", -122.50165, 38.40123),
+    ("0014", "Bear Canyon Spring", "JOHN Q PUBLIC", -122.61, 38.51),
+    ("0015", "Peña Ranch Deepwell", "PEÑA RANCH LLC", -122.72, 38.62),
+    ("0016", "Old Mill Diversion", "CITY OF HOPLAND", -122.83, 38.73),
+]
+OTHER = [
+    ("x-4", "SMITH CK #4", "Willow Farm, Inc.", -122.50167, 38.40121),
+    ("x-3", "SMITH CK #3", "Willow Farm, Inc.", -122.50125, 38.40121),
+    ("x-9", "Pena Rch Deep Well", "Pena Ranch", -122.7201, 38.6201),
+    ("x-7", "Bear Cyn Spr", "Public, John", -122.6101, 38.5101),
+    ("x-1", "Somewhere Else", "NOBODY", -120.0, 37.0),
+]
+COLUMNS = ["no", "name", "owner", "lon", "lat"]
+MAPPING = {"id": "no", "name": "name", "holder": "owner", "lon": "lon", "lat": "lat"}
+EXPECTED = {("0012", "x-3"), ("0013", "x-4"), ("0014", "x-7"), ("0015", "x-9")}
+
+
+def frame(rows: list[tuple[object, ...]] = ROWS) -> pd.DataFrame:  # type: ignore[assignment]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def pairs(a: Path, b: Path, mapping: object = None) -> set[tuple[str, str]]:
+    answer = files.run(a, b, parse(mapping), LinkSettings())
+    return {(row[0], row[1]) for row in answer.rows if row[0] and row[1]}
+
+
+@pytest.fixture
+def right(tmp_path: Path) -> Path:
+    path = tmp_path / "b.csv"
+    frame(OTHER).to_csv(path, index=False)  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_csv_of_any_encoding_and_delimiter(
+    tmp_path: Path, right: Path, encoding: str, separator: str
+) -> None:
+    path = tmp_path / "a.csv"
+    frame().to_csv(path, index=False, encoding=encoding, sep=separator)
+    assert pairs(path, right, MAPPING) == EXPECTED
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "gpkg", "geojson", "shp", "parquet"])
+def test_every_format_gives_the_same_pairs(tmp_path: Path, right: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    plain = frame()
+    if suffix == "xlsx":
+        plain.to_excel(path, index=False)
+    else:
+        spatial = gpd.GeoDataFrame(
+            plain.drop(columns=["lon", "lat"]), geometry=gpd.points_from_xy(plain.lon, plain.lat), crs=4326
+        )
+        if suffix == "parquet":
+            spatial.to_parquet(path)
+        else:
+            (spatial.to_crs(32610) if suffix in ("gpkg", "shp") else spatial).to_file(path)
+    where = {"lon": "lon", "lat": "lat"} if suffix == "xlsx" else {}
+    mapping = {"a": {"id": "no", "name": "name", "holder": "owner", **where}, "b": MAPPING}
+    assert pairs(path, right, mapping) == EXPECTED
+
+
+def test_chinese_csv_in_gbk_with_degrees_minutes_seconds(tmp_path: Path) -> None:
+    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
+    a.write_bytes(
+        "编码,取水口名称,取水权人,经度,纬度\nq1,三垛镇三号井,三垛村民委员会,119°26′30.5″,32°47′10″\nq2,三垛镇四号井,三垛村民委员会,119°26′32.5″,32°47′10″\n".encode(
+            "gb18030"
+        )
+    )
+    b.write_text(
+        "编号,名称,持证人,经度,纬度\nz4,高邮市三垛镇4#井,三垛村民委员会,119.44237,32.78611\nz3,高邮市三垛镇3#井,三垛村民委员会,119.44181,32.78611\n",
+        "utf-8",
+    )
+    assert pairs(a, b) == {("q1", "z3"), ("q2", "z4")}
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"a": MAPPING, "b": MAPPING},
+        {"left": MAPPING, "right": MAPPING},
+        {"both": MAPPING},
+        {"columns": MAPPING},
+        {
+            "A": {"ID": "NO", "Name": "Name", "owner": "Owner", "longitude": "LON", "latitude": "LAT"},
+            "B": MAPPING,
+        },
+        {
+            "id": "no",
+            "name": ["name"],
+            "permittee": "owner",
+            "long": "lon",
+            "lat": "lat",
+            "cardinality": "1:1",
+        },
+        {
+            "a": {
+                "id": "no",
+                "name": {"column": "name"},
+                "holder": "owner",
+                "x": "lon",
+                "y": "lat",
+                "crs": 4326,
+            },
+            "b": MAPPING,
+        },
+        {"a": {"id": "no"}, "b": {"id": "no"}},
+        None,
+    ],
+)
+def test_mappings_as_people_write_them(tmp_path: Path, right: Path, mapping: object) -> None:
+    path = tmp_path / "a.csv"
+    frame().to_csv(path, index=False)
+    assert pairs(path, right, mapping) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        ({"a": {"id": "no", "nmae": "name"}, "b": MAPPING}, "did you mean name"),
+        ({"a": {"id": "no", "name": "nam"}, "b": MAPPING}, "the nearest is 'name'"),
+        ({"a": {"name": "name"}, "b": MAPPING}, "names no id"),
+        ({"cardinality": "sometimes", **MAPPING}, "one_to_one"),
+        ({"confirm_at": 7, **MAPPING}, "between 0 and 1"),
+        ([1, 2], "key: column"),
+        (
+            {"a": {"id": "no", "x": "lon", "y": "lat", "crs": "EPSG:99999999"}, "b": MAPPING},
+            "coordinate reference system",
+        ),
+    ],
+)
+def test_a_wrong_mapping_says_what_is_wrong(tmp_path: Path, right: Path, mapping: object, words: str) -> None:
+    path = tmp_path / "a.csv"
+    frame().to_csv(path, index=False)
+    with pytest.raises(InvalidInput, match=words):
+        pairs(path, right, mapping)
+
+
+def test_projected_coordinates_without_a_crs_are_asked_about(tmp_path: Path, right: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame().assign(lon=543_210.5, lat=4_250_000.5).to_csv(path, index=False)
+    with pytest.raises(InvalidInput, match="crs"):
+        pairs(path, right, MAPPING)
+
+
+def test_rows_without_an_id_a_name_or_a_place_stay(tmp_path: Path, right: Path) -> None:
+    path = tmp_path / "a.csv"
+    odd = [*ROWS, ("", "No Id", "", -122.9, 38.9), ("0012", "Twice", "", 0, 0), ("0017", "", "", None, None)]
+    frame(odd).to_csv(path, index=False)  # type: ignore[arg-type]
+    answer = files.run(path, right, parse(MAPPING), LinkSettings())
+    told = files.summary(answer)["odd"]["a"]
+    assert sum(bool(row[0]) or row[3] == "intake_without_permit" for row in answer.rows) >= len(odd) - 1
+    assert any("no id" in reason for reason in told)
+    assert any("given twice" in reason for reason in told)
+    assert any("no usable position" in reason for reason in told)
+    assert {(r[0], r[1]) for r in answer.rows if r[0] and r[1]} >= EXPECTED
+
+
+def test_swapped_and_unsigned_coordinates_are_mended(tmp_path: Path) -> None:
+    rows = [(f"r{k}", f"Point {k}", f"Owner {k}", -122.0 - k / 90, 38.0 + k / 110) for k in range(60)]
+    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
+    frame(rows).to_csv(a, index=False)  # type: ignore[arg-type]
+    turned = [
+        (*r[:3], r[4], r[3]) if k % 3 == 0 else (*r[:3], -r[3], r[4]) if k % 3 == 1 else r
+        for k, r in enumerate(rows)
+    ]
+    frame(turned).to_csv(b, index=False)  # type: ignore[arg-type]
+    left = file_tables.table(file_tables.read(a, Section({})), parse(MAPPING).a)
+    right = file_tables.table(file_tables.read(b, Section({})), parse(MAPPING).b)
+    places = [
+        (t["lon"].to_numpy(zero_copy_only=False).copy(), t["lat"].to_numpy(zero_copy_only=False).copy())
+        for t in (left, right)
+    ]
+    file_tables.agree_on_places(*places)
+    assert places[1][0] == pytest.approx(places[0][0])
+    assert places[1][1] == pytest.approx(places[0][1])
+
+
+def test_a_whole_register_without_the_minus_of_the_west_is_mended() -> None:
+    lon, lat = np.linspace(-123, -121, 50), np.linspace(37, 39, 50)
+    wrong = -lon.copy(), lat.copy()
+    assert file_tables.agree_on_places((lon.copy(), lat.copy()), wrong) == (0, 50)
+    assert wrong[0] == pytest.approx(lon)
+
+
+def test_registers_of_different_extent_are_left_alone() -> None:
+    """A county west of Greenwich, a nation on both sides of it."""
+    county = np.linspace(-2.2, -1.8, 50), np.linspace(48.0, 48.2, 50)
+    nation = np.linspace(-4.0, 7.0, 200), np.linspace(43.0, 50.0, 200)
+    before = nation[0].copy()
+    assert file_tables.agree_on_places(county, nation) == (0, 0)
+    assert (nation[0] == before).all()
+
+
+def test_the_command_writes_pairs_and_tells_accuracy(tmp_path: Path, right: Path) -> None:
+    a, truth, out, mapping = (tmp_path / name for name in ("a.csv", "truth.csv", "pairs.csv", "m.yaml"))
+    frame().to_csv(a, index=False)
+    pd.DataFrame(sorted(EXPECTED), columns=["a", "b"]).to_csv(truth, index=False)
+    mapping.write_text(yaml.safe_dump({"both": MAPPING}), "utf-8")
+    done = CliRunner().invoke(
+        commands(),
+        [
+            "files",
+            str(a),
+            str(right),
+            "--mapping",
+            str(mapping),
+            "--out",
+            str(out),
+            "--truth",
+            str(truth),
+            "--json",
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.output)
+    assert facts["accuracy"]["f1"] == 1.0
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["a", "b", "probability", "outcome", "decision", "reasons"]
+    assert {(row["a"], row["b"]) for row in rows if row["a"] and row["b"]} == EXPECTED
+    assert {row["a"] for row in rows} >= {r[0] for r in ROWS}
+    assert {row["b"] for row in rows} >= {r[0] for r in OTHER}
+    assert {row["outcome"] for row in rows} <= {
+        "one_to_one",
+        "intake_without_permit",
+        "permit_without_intake",
+        "pending",
+    }
+    assert all(0 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_a_guessed_mapping_can_be_written_and_used(tmp_path: Path, right: Path) -> None:
+    a = tmp_path / "a.csv"
+    frame().to_csv(a, index=False)
+    done = CliRunner().invoke(commands(), ["mapping", str(a), str(right)])
+    assert done.exit_code == 0, done.output
+    written = file_mapping.parse(yaml.safe_load(done.output))
+    assert written.a.columns == {name: (column,) for name, column in MAPPING.items()}
+    assert pairs(a, right, yaml.safe_load(done.output)) == EXPECTED
