@@ -1,17 +1,12 @@
 """The web server's parent process. It imports nothing of the service: its own processes do."""
 
-import gc
 import os
-from typing import TYPE_CHECKING
 
 import uvicorn
 
 from app import logging
 from app.db.embedded import EmbeddedCluster
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 
 def run(settings: Settings) -> None:
@@ -24,7 +19,7 @@ def run(settings: Settings) -> None:
     if not settings.database_url:
         EmbeddedCluster(settings.data_dir).start()
     uvicorn.run(
-        "app.serve:service",
+        "app.web:service",
         factory=True,
         http="app.hotline:TilesFirst",
         host=settings.host,
@@ -37,18 +32,6 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
         timeout_worker_healthcheck=60,  # a process that still imports is not dead
     )
-
-
-def service() -> "ASGIApp":
-    """The service, in a process of its own. What is loaded stays: nobody searches it for garbage, neither meanwhile nor
-    later, when that would hold up answers for a tenth of a second."""
-    gc.disable()
-    from app.main import create
-
-    made = create()
-    gc.freeze()
-    gc.enable()
-    return made
 
 
 def main() -> None:
