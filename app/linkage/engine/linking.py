@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from app.linkage.engine.blocking import Blocks
+from app.linkage.engine.calibrating import applied, decided_among, fitted
 from app.linkage.engine.comparisons import Levels
 from app.linkage.engine.deciding import Verdicts, decide, with_seconds
 from app.linkage.engine.measuring import Measured, measures
@@ -78,7 +79,7 @@ def link(
         linked.pairs,
         linked.unmatched_a,
         linked.unmatched_b,
-        model.as_json() | {"step_m": facts["step_m"]},
+        {**linked.model, "step_m": facts["step_m"]},
         facts,
     )
 
@@ -217,6 +218,10 @@ def _decided(found: Candidates, ids_a: pa.Array, b: Side, model: Model, settings
     p = marginals(found.i, found.j, found.log_odds, compete_a=one_a, compete_b=one_b)
     if settings.cardinality == "auto":
         p = with_seconds(found.i, found.j, p, found.log_odds, found.levels, model)
+    if settings.decided is not None:
+        at, same = decided_among(found.i, found.j, ids_a, b.ids, settings.decided)
+        model = replace(model, calibration=fitted(p[at], same) or model.calibration)
+    p = applied(p, model.calibration)
     verdicts: Verdicts = decide(found.i, found.j, p, found.log_odds, found.levels, settings)
     keep = verdicts.order
     told = reasons_of({n: v[keep] for n, v in found.levels.items()}, found.measured["metres"][keep])
@@ -238,7 +243,7 @@ def _decided(found: Candidates, ids_a: pa.Array, b: Side, model: Model, settings
         pairs,
         _left_out(ids_a, found.i[chosen]),
         _left_out(b.ids, found.j[chosen]),
-        {},
+        model.as_json(),
     )
 
 

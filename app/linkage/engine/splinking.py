@@ -76,7 +76,8 @@ def weights_by_splink(
         linker = Linker(
             tables, splink_settings(names, m, u, 0.5), log_level=logging.ERROR, validate_settings=False
         )
-        answer = linker.inference.predict(threshold_match_probability=0).as_pyarrow_table()
+        predicted: Any = linker.inference.predict(threshold_match_probability=0)
+        answer = predicted.as_pyarrow_table()
         order = np.argsort(np.asarray(answer["pair_l"]))
         found: Floats = np.asarray(answer["match_weight"], float)[order]
         return found

@@ -145,3 +145,13 @@ def test_cardinality_says_how_many_partners_there_may_be() -> None:
     )
     pairs = link(a, b, LinkSettings(cardinality="one_to_one")).pairs.to_pylist()
     assert sum(p["outcome"] != "pending" for p in pairs) <= 1
+
+
+def test_decided_pairs_are_learnt_from(made: Registers, linked) -> None:  # type: ignore[no-untyped-def]
+    rows = linked.pairs.to_pylist()
+    decided = pa.Table.from_pylist(
+        [{"a": p["a"], "b": p["b"], "same": (p["a"], p["b"]) in made.truth} for p in rows[::2]]
+    )
+    again = link(made.a, made.b, LinkSettings(decided=decided, model=linked.model))
+    assert again.model["calibration"]
+    assert scoring.of_linked(again.pairs, made.truth)["ece"] < 0.02

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.linkage.engine import splinking
 from app.linkage.engine.blocking import Blocks
+from app.linkage.engine.calibrating import applied, fitted
 from app.linkage.engine.comparisons import COMPARISONS, Comparison, levels_of, sql_of
 from app.linkage.engine.measuring import measures
 from app.linkage.engine.model import Model, _falling
@@ -119,3 +120,24 @@ def test_two_equal_rivals_share_a_row() -> None:
 def test_a_row_that_may_have_many_partners_does_not_make_them_rivals() -> None:
     p = marginals(np.array([0, 1]), np.array([0, 0]), np.array([8.0, 8.0]), compete_b=False)
     assert (p > 0.99).all()
+
+
+# ── calibration ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("decided", [120, 3_000])
+def test_decided_pairs_bring_probabilities_in_line(decided: int) -> None:
+    """An engine that says 90 % where 99 % is right learns so, from few pairs and from many."""
+    rng = np.random.default_rng(8)
+    true = rng.random(decided)
+    said = 1 / (1 + np.exp(-(np.log(true / (1 - true)) / 2)))  # half as sure as it should be
+    curve = fitted(said, rng.random(decided) < true)
+    assert curve is not None
+    before, after = np.abs(said - true).mean(), np.abs(applied(said, curve) - true).mean()
+    assert after < before / 2
+    assert (np.diff(curve["seen"]) >= 0).all()
+
+
+def test_too_few_decisions_change_nothing() -> None:
+    assert fitted(np.linspace(0, 1, 20), np.arange(20) % 2 == 0) is None
+    assert applied(np.array([0.3]), None).tolist() == [0.3]
