@@ -81,8 +81,7 @@ def test_versions_tell_what_changed_and_links_lead_from_intake_to_permit_and_bac
     expect(versions.locator("del").first).to_contain_text(f"第{linked}号提水站")
     drawer.get_by_role("link", name="整页查看").click()
     expect(one.page.get_by_role("heading", level=1)).to_have_text("改名后的提水站")
-    expect(one.page.locator("img.picture")).to_have_js_property("complete", True)
-    assert one.page.locator("img.picture").evaluate("image => image.naturalWidth") == 1044
+    one.until("() => document.querySelector('img.picture')?.naturalWidth === 1044", "the picture of the map")
     assert complaints_of_axe(one) == []
     one.page.get_by_role("link", name="D3210").first.click()
     expect(one.page.get_by_text("取水许可档案")).to_be_visible()
