@@ -70,6 +70,14 @@ class Field(Frozen):
     description: Text | None = None
 
 
+class ListOf(Frozen):
+    """A list to filter by: the parts of a text field that strings them together with blanks."""
+
+    name: Identifier
+    field: Identifier
+    title: Text
+
+
 class Source(Frozen):
     """Where the rows come from: a view of schema map, and its twin for the public."""
 
@@ -182,6 +190,8 @@ class Layer(Frozen):
     description: Text
     source: Source
     fields: tuple[Field, ...]
+    lists: tuple[ListOf, ...] = ()
+    """Queryables that are arrays of texts (CQL2, array functions)."""
     symbology: Symbology
     points: Points | None = None
     minzoom: int = Setting(0, ge=0, le=22)
@@ -213,6 +223,11 @@ class Layer(Frozen):
                 raise ValueError(f"layer {self.id}: symbology names {name!r}, which is no field")
             if not self.field(str(name)).tile:
                 raise ValueError(f"layer {self.id}: symbology needs {name!r} in tiles (tile: true)")
+        for one in self.lists:
+            if one.name in names or one.field not in names or self.field(one.field).type != "string":
+                raise ValueError(
+                    f"layer {self.id}: list {one.name!r} needs a name of its own and a text field"
+                )
         if set(self.required) - set(self.receivable) or set(self.receivable) - set(names):
             raise ValueError(f"layer {self.id}: receivable must be fields, and required some of them")
         if self.points:
@@ -246,6 +261,11 @@ class Layer(Frozen):
     def fields_for(self, audience: Audience) -> tuple[Field, ...]:
         """The fields that this audience sees, in declared order."""
         return tuple(f for f in self.fields if audience == "officer" or f.audience == "public")
+
+    def lists_for(self, audience: Audience) -> tuple[ListOf, ...]:
+        """The lists whose fields this audience sees."""
+        seen = {field.name for field in self.fields_for(audience)}
+        return tuple(one for one in self.lists if one.field in seen)
 
     def relation_for(self, audience: Audience) -> str | None:
         """The view that this audience reads; None if it does not see the layer."""

@@ -18,13 +18,12 @@ CLASSES = (
         f"{S}/ogcapi-features-5/1.0/conf/{name}"
         for name in ("schemas", "core-roles-features", "returnables-and-receivables", "queryables", "sortables")
     ),
-    # Not array-functions: they are evaluated, but no layer has an array and arrays of arrays are refused.
     *(
         f"{S}/cql2/1.0/conf/{name}"
         for name in (
             "cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "case-insensitive-comparison",
             "accent-insensitive-comparison", "basic-spatial-functions", "basic-spatial-functions-plus", "spatial-functions",
-            "temporal-functions", "property-property", "functions", "arithmetic",
+            "temporal-functions", "array-functions", "property-property", "functions", "arithmetic",
         )
     ),
 )  # fmt: skip

@@ -94,6 +94,7 @@ def fields(at: Addresses, layer: Layer, audience: Audience, links: list[Link], k
         _crumbs(at, layer),
         links,
         fields=layer.fields_for(audience) if kind == "schema" else filters,
+        lists=layer.lists_for(audience) if kind == "queryables" else (),
         filters={field.name for field in filters},
     )
 

@@ -38,4 +38,6 @@ def columns_of(layer: Layer, audience: Audience, *, alias: str) -> dict[str, Col
     for field in layer.fields_for(audience):
         if field.filter:
             found[field.name] = Column(f"{alias}.{quote(field.name)}", field.type)
+    for one in layer.lists_for(audience):
+        found[one.name] = Column(f"string_to_array({alias}.{quote(one.field)}, ' ')", "strings")
     return found

@@ -59,6 +59,10 @@ def schema(
             properties[field.name]["x-ogc-role"] = role
         if kind == "schema" and layer.receivable and field.name not in layer.receivable:
             properties[field.name]["readOnly"] = True
+    if kind == "queryables":
+        for listed in layer.lists_for(audience):
+            items = {"type": "array", "items": {"type": "string"}}
+            properties[listed.name] = {"title": listed.title.get(lang), **items}
     if kind == "schema":
         for number, one in enumerate(properties.values(), 1):
             one["x-ogc-propertySeq"] = number

@@ -5,13 +5,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import mapbox_vector_tile
 import pytest
+from fastapi.testclient import TestClient
 
 from app.ogc.conformance import CLASSES
 from layers import catalog
 from layers.cql2 import parse
 from layers.cql2.objects import to_json
-from layers.model import Field, Layer
+from layers.model import Field, Layer, ListOf
+from tests.served import Accounts
+from tiles.keys import world
 
 Get = Callable[..., Any]
 Status = Callable[..., int]
@@ -47,7 +51,7 @@ Ids = Callable[[Layer, str], set[int]]
 
 
 def test_cql2_text_and_cql2_json_are_claimed_with_what_they_are_used_for() -> None:
-    assert len([uri for uri in CLASSES if "/cql2/1.0/conf/" in uri]) == 13
+    assert len([uri for uri in CLASSES if "/cql2/1.0/conf/" in uri]) == 14
 
 
 @named
@@ -201,3 +205,64 @@ def test_temporal_functions_temporal_predicates(ids: Ids, status: Status, layer:
         assert ids(layer, f"T_{name}({whole},INTERVAL('2021-01-11','2026-06-01'))") <= ids(layer, "true")
         instant = f"T_{name}({field.name},INTERVAL('2021-01-11','2026-06-01'))"
         assert status(f"/collections/{layer.id}/items", filter=instant) == 400  # for intervals only
+
+
+# ── array functions ─────────────────────────────────────────────────────────────────────────────
+
+LISTS = [(layer, one) for layer in catalog.load().values() for one in layer.lists]
+
+
+@pytest.mark.parametrize(("layer", "listed"), LISTS, ids=[f"{a.id}.{b.name}" for a, b in LISTS])
+def test_array_functions_array_predicates(get: Get, ids: Ids, layer: Layer, listed: ListOf) -> None:
+    schema = get(f"/collections/{layer.id}/queryables")["properties"][listed.name]
+    assert (schema["type"], schema["items"]) == ("array", {"type": "string"})
+    for function in ("A_CONTAINS", "A_CONTAINEDBY", "A_EQUALS", "A_OVERLAPS"):
+        assert ids(layer, f"{function}({listed.name},('foo','bar'))") == set()
+
+
+def test_array_functions_find_intakes_by_their_permits(ids: Ids) -> None:
+    layer = catalog.load()["intakes"]
+    one, other = "'D321002S2021-0003'", "'D321002S2021-0005'"
+    assert ids(layer, f"A_CONTAINS(permit_nos, ({one}))") == {3}
+    assert ids(layer, f"A_CONTAINS(permit_nos, ({one}, {other}))") == set()
+    assert ids(layer, f"A_OVERLAPS(permit_nos, ({one}, {other}))") == {3, 5}
+    assert ids(layer, f"A_CONTAINEDBY(permit_nos, ({one}, {other}, 'x'))") == {3, 5}
+    assert ids(layer, f"A_EQUALS(permit_nos, ({other}))") == {5}
+    assert ids(layer, f"A_EQUALS(({other}), permit_nos)") == {5}
+    # What has no permit has no value: neither the condition nor its contrary holds.
+    with_permits = ids(layer, "permit_nos IS NOT NULL")
+    assert ids(layer, f"NOT A_OVERLAPS(permit_nos, ({one}))") == with_permits - {3}
+
+
+def test_array_functions_hold_in_tiles_too(get: Get, client: TestClient, keys: Accounts) -> None:
+    where = get("/collections/intakes/items/3")["geometry"]["coordinates"]
+    tile = tile_of(*where, 14)
+    for number, found in (("D321002S2021-0003", {3}), ("D321002S2021-0005", set())):
+        answer = client.get(
+            f"/ogc/collections/intakes/tiles/WebMercatorQuad/14/{tile[1]}/{tile[0]}",
+            params={"filter": f"A_CONTAINS(permit_nos, ('{number}'))"},
+            headers={"X-API-Key": keys.nation},
+        )
+        layers = mapbox_vector_tile.decode(answer.content) if answer.status_code == 200 else {}
+        assert {f["id"] for f in layers.get("intakes", {}).get("features", [])} == found
+
+
+def tile_of(lon: float, lat: float, z: int) -> tuple[int, int]:
+    """Column and row of the tile of a position."""
+    x, y = world([lon], [lat])
+    return int(x[0]) >> (31 - z), int(y[0]) >> (31 - z)
+
+
+def test_array_functions_are_for_arrays_and_for_those_who_see_them(
+    status: Status, client: TestClient
+) -> None:
+    assert status("/collections/intakes/items", filter="A_CONTAINS(code, ('a'))") == 400
+    assert status("/collections/intakes/items", filter="permit_nos = 'a'") == 400
+    assert status("/collections/intakes/items", permit_nos="a") == 400
+    assert (
+        client.get(
+            "/ogc/collections/intakes/items", params={"filter": "A_CONTAINS(permit_nos,('a'))"}
+        ).status_code
+        == 400
+    )
+    assert "permit_nos" not in client.get("/ogc/collections/intakes/queryables").json()["properties"]

@@ -41,7 +41,7 @@ def test_schemas_properties_have_a_type_and_spatial_ones_a_format_instead(get: G
                 assert one["format"].startswith("geometry-")
                 assert not {"type", "$ref"} & one.keys()
             else:
-                assert one["type"] in ("string", "number", "integer", "boolean")
+                assert one["type"] in ("string", "number", "integer", "boolean", "array")
 
 
 def test_schemas_additional_keywords_and_unit_are_those_of_the_standard(get: Get) -> None:
