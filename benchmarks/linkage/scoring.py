@@ -1,8 +1,11 @@
 """Precision, recall, F1 and calibration of proposed pairs against true ones."""
 
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
+import psutil
 import pyarrow as pa
 
 Pair = tuple[str, str]
@@ -47,3 +50,27 @@ def calibration_error(p: np.ndarray, right: np.ndarray, bins: int = 10) -> float
             if (at == k).any()
         )
     )
+
+
+class Peak:
+    """The most memory held at once by this process and its children, sampled; shared pages count in each share (PSS)."""
+
+    def __enter__(self) -> "Peak":
+        self.mib = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        own = psutil.Process()
+        while not self._stop.wait(1.0):
+            held = 0
+            for process in (own, *own.children(recursive=True)):
+                with suppress(psutil.Error):
+                    held += process.memory_full_info().pss
+            self.mib = max(self.mib, held / 2**20)
