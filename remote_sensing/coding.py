@@ -58,7 +58,9 @@ def coding_of(
     low, high = _range(path, indexes)
     if kind.startswith("float"):
         # Reflectance seldom exceeds 2 (clouds, glint); 0–255 is a stretched picture, more is scaled by 10000.
-        return Coding(1.0, 0.0, calibrated=not 2 < high <= 255) if high <= 255 else Coding(1e-4, 0.0)
+        if high <= 255 or high > BRIGHTEST:
+            return Coding(1.0, 0.0, calibrated=high <= 2)
+        return Coding(1e-4, 0.0)
     named = any(LANDSAT_NAME.fullmatch(d) for d in descriptions) or "L2SP" in path.name
     if sensor == "Landsat" and kind == "uint16" and (named or low >= LANDSAT_DARKEST):
         return Coding(*LANDSAT_SURFACE)
@@ -71,6 +73,12 @@ def coding_of(
         # Some dark pixel of some band is below 1000 in any land scene, unless every number carries the offset.
         return Coding(1e-4, BOA_ADD_OFFSET * 1e-4, said={"shuitu:offset": "assumed: no value below 1000"})
     return Coding(1e-4, offset * 1e-4)
+
+
+def plausible(path: Path, indexes: list[int], scale: float, offset: float) -> bool:
+    """Whether a stated scale and offset turn the bands' numbers into something like reflectance."""
+    low, high = _range(path, indexes)
+    return low * scale + offset >= -0.5 and 0.01 <= high * scale + offset <= 3
 
 
 def _range(path: Path, indexes: list[int]) -> tuple[float, float]:

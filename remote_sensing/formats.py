@@ -17,6 +17,7 @@ from remote_sensing.coding import (
     LANDSAT_SURFACE,
     baseline_in,
     coding_of,
+    plausible,
     sensible,
 )
 from remote_sensing.naming import COMMON, LANDSAT, SENTINEL2
@@ -142,7 +143,9 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
     bands = {}
     for name, index in names.items():
         scale, offset = float(scales[index - 1]), float(offsets[index - 1])
-        if (scale, offset) == (1.0, 0.0) or not sensible(scale, offset):
+        if (scale, offset) == (1.0, 0.0) or not (
+            sensible(scale, offset) and plausible(path, [index], scale, offset)
+        ):
             scale, offset = coding.scale, coding.offset
         bands[name] = Band(str(path), index, scale, offset, nodata[index - 1])
     when = next(

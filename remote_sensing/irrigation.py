@@ -53,7 +53,7 @@ def limit(bands: Mapping[str, Floats]) -> Limit:
     return Limit(float(np.exp(middle + SPREADS * spread)))
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _standing_out(green, red, nir, row0, col0, least_ndvi, least_ratio, lines, sums, out):  # type: ignore[no-untyped-def]
     """1 where a pixel is green and its 3 × 3 mean stands out, 2 where there is no data.
 
@@ -95,7 +95,7 @@ def _standing_out(green, red, nir, row0, col0, least_ndvi, least_ratio, lines, s
             line[col] = np.uint8(standing) if greens[col] + r + n < np.inf else np.uint8(2)
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _opened(mask, inset, code, codes):  # type: ignore[no-untyped-def]
     """Erosion and dilation by 3 × 3 (no data resists neither), written inside `inset` as `code`."""
     height, width = mask.shape

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from remote_sensing import irrigation, water
+from remote_sensing import clouds, irrigation, water
 from remote_sensing.scene import Scene
 from remote_sensing.strips import HALO, Piece
 
@@ -22,6 +22,7 @@ class Masks:
         # 8-bit pictures are no reflectance: what "vigorous" means in them nobody knows.
         self.kinds = tuple(kind for kind in kinds if kind == "water_body" or scene.calibrated)
         self.water = water.method_for(scene)
+        self.shadows = clouds.shadows_of(scene) if "water_body" in self.kinds else clouds.NONE
         wanted = {*self.water.bands, *irrigation.BANDS}
         self.bands = tuple(name for name in sorted(wanted) if name in scene.bands)
 
@@ -41,6 +42,10 @@ class Masks:
                         self._smoothed(piece, (r0, r1, c0, c1), limit, codes[at])
                     else:
                         water.mark(self.water, index[at], block, limit, codes[at])
+                    if self.shadows:
+                        corner = int(piece.window.row_off) + r0, int(piece.window.col_off) + c0
+                        zone = self.shadows.within(*corner, index[at].shape)
+                        codes[at][zone & self.shadows.shaded(block)] = 0
                 if "irrigated_land" in self.kinds:
                     irrigation.mark(piece.bands, (r0, c0), irrigation.limit(block), codes[at])
         return codes, index

@@ -33,6 +33,7 @@ WORDS = (
 )
 CODE = re.compile(r"(?:^|[\s_\-:./(])(?:SR_|TOA_|band[\s_]*)?B(\d{1,2}A?)\b", re.I)
 LANDSAT_HINT = re.compile(r"\bL[COTEM]0[4-9]_|landsat|_SR_B|\bETM|\bOLI|HLS\.?L30", re.I)
+LATE = re.compile(r"L[CO]0[89]_|landsat[\s_\-]*[89]\b|\bOLI", re.I)
 EARLY = re.compile(r"L[TE]0[457]_|landsat[\s_\-]*[457]\b|\bETM|\bTM\b", re.I)
 ORDERS: Mapping[int, tuple[str, ...]] = {
     13: tuple(SENTINEL2.values()),
@@ -68,7 +69,7 @@ def names(descriptions: Sequence[str], kind: str, hints: str = "", colours: Sequ
     landsat = bool(LANDSAT_HINT.search(" ".join([hints, *descriptions])))
     codes = [_code(text) for text in descriptions]
     found: dict[str, int] = {}
-    for index, name in enumerate(_by_code(codes, landsat, bool(EARLY.search(hints))), 1):
+    for index, name in enumerate(_by_code(codes, landsat, hints), 1):
         plain = name or word(descriptions[index - 1])
         if plain:
             found.setdefault(plain, index)
@@ -87,12 +88,14 @@ def _code(text: str) -> str:
     return f"B{code}" if code.endswith("A") or len(code) == 2 else f"B0{code}"
 
 
-def _by_code(codes: Sequence[str], landsat: bool, early: bool) -> list[str]:
+def _by_code(codes: Sequence[str], landsat: bool, hints: str) -> list[str]:
     digits = {code[2:] for code in codes if code.startswith("B0")}
     beyond = any(code in ("B8A", "B08", "B09", "B11", "B12") for code in codes)
     # Sentinel-2 without B08 and B8A has no near infrared: seven bands are Landsat's.
     if landsat or (digits >= {"3", "4", "5"} and not beyond and digits <= set("1234567")):
-        series = LANDSAT["5" if early or not ({"6"} & digits) else "8"]
+        # Band 6 of Landsat 5 and 7 is thermal and seldom kept.
+        early = EARLY.search(hints) or ("6" not in digits and not LATE.search(hints))
+        series = LANDSAT["5" if early else "8"]
         return [series.get(code[2:], "") if code.startswith("B0") else "" for code in codes]
     return [SENTINEL2.get(code, "") for code in codes]
 

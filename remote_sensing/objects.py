@@ -61,7 +61,7 @@ class Objects:
         return self.sums[name] / self.pixels
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _measure(labels, codes, row0, col0, layers, darkest, kind, pixels, strong, sums, box):  # type: ignore[no-untyped-def]
     index, nir, red, green, before, seen = layers
     height, width = labels.shape
@@ -135,7 +135,7 @@ def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> P
     return Part(window, kind[kept], pixels[kept], strong[kept], sums[kept], box[kept], border, made)  # type: ignore[arg-type]
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _find(parent, i):  # type: ignore[no-untyped-def]
     while parent[i] != i:
         parent[i] = parent[parent[i]]
@@ -143,7 +143,7 @@ def _find(parent, i):  # type: ignore[no-untyped-def]
     return i
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _unite(parent, kind, a, b):  # type: ignore[no-untyped-def]
     """Unite the labels of two touching lines of pixels, diagonals included."""
     for i in range(len(a)):
@@ -155,7 +155,7 @@ def _unite(parent, kind, a, b):  # type: ignore[no-untyped-def]
                 parent[max(x, y)] = min(x, y)
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _roots(parent):  # type: ignore[no-untyped-def]
     out = np.empty_like(parent)
     for i in range(len(parent)):

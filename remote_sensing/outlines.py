@@ -28,7 +28,7 @@ _STEP_COL = np.array([1, 0, -1, 0])
 _STEP_ROW = np.array([0, 1, 0, -1])
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _walk(labels, wanted, points, starts, owner, step_col, step_row):  # type: ignore[no-untyped-def]
     """Fill the arrays as far as they reach; returns the number of rings and points that there are."""
     height, width = labels.shape

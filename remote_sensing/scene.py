@@ -5,7 +5,8 @@ of one-band files. Nothing here reads pixels but `Scene.read`.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +29,17 @@ Floats = npt.NDArray[np.float32]
 
 class SceneError(Exception):
     """What cannot be read as a scene, in words."""
+
+
+@contextmanager
+def readable(file: str) -> Iterator[None]:
+    """Tells which file could not be read: one that is cut short fails only where it ends."""
+    try:
+        yield
+    except rasterio.RasterioIOError as error:
+        raise SceneError(
+            f"影像文件不完整或已损坏 {Path(file).name} (truncated or damaged): {error}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,7 @@ class Scene:
         """
         band = self.bands[name]
         grid = self.grid
-        with rasterio.open(band.file) as source:
+        with readable(band.file), rasterio.open(band.file) as source:
             kx, ky = source.width / grid.width, source.height / grid.height
             own = Window(window.col_off * kx, window.row_off * ky, window.width * kx, window.height * ky)
             out_shape = shape or (int(window.height), int(window.width))

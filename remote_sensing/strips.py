@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from rasterio.windows import Window
 
-from remote_sensing.scene import Band, Grid, Scene
+from remote_sensing.scene import Band, Grid, Scene, readable
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -68,7 +68,7 @@ class SceneSource:
         for file in dict.fromkeys(band.file for band in self._bands):
             mine = [i for i, band in enumerate(self._bands) if band.file == file]
             indexes = [self._bands[i].index for i in mine]
-            with rasterio.open(file) as source:
+            with readable(file), rasterio.open(file) as source:
                 if (source.width, source.height) == (self._grid.width, self._grid.height):
                     planes = source.read(indexes, window=window)
                 else:
@@ -92,7 +92,7 @@ def nodata_of(band: Band) -> float | None:
     return stated
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _scaled(raw, scale, offset, nodata, out):  # type: ignore[no-untyped-def]
     for row in range(raw.shape[0]):
         for col in range(raw.shape[1]):

@@ -112,7 +112,7 @@ def index(method: Method, bands: Mapping[str, Floats], out: Floats | None = None
     return darkness
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def histogram(values, step):  # type: ignore[no-untyped-def]
     """Counts of every `step`-th value of [-1, 1] in each direction, in BINS bins; others are left out."""
     counts = np.zeros(BINS, np.int64)
@@ -175,7 +175,7 @@ GREEN_AGAINST_NIR = 0.7
 """In a picture, water is at least this bright in green against near infrared; dark soil and shadow are dark in both."""
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _mark(values, nir, other, low, high, nir_most, other_most, green_least, codes):  # type: ignore[no-untyped-def]
     for row in range(values.shape[0]):
         for col in range(values.shape[1]):
@@ -189,7 +189,7 @@ def _mark(values, nir, other, low, high, nir_most, other_most, green_least, code
             codes[row, col] = 5 if value > high else 1
 
 
-@numba.njit(nogil=True)
+@numba.njit(nogil=True, cache=True)
 def _majority(marked, values, out):  # type: ignore[no-untyped-def]
     """What most of 3 × 3 pixels are; `marked` reaches one pixel beyond `out` on all sides. No data stays nothing."""
     for row in range(out.shape[0]):
@@ -212,8 +212,10 @@ def mark(method: Method, values: Floats, bands: Mapping[str, Floats], at: float,
     made = np.zeros(values.shape, np.uint8) if method.smooth else codes
     low, high = at - method.shore, at + method.core
     nir_most = method.brightest.get("nir", np.inf)
-    if method.name == DARKNESS and "swir16" not in method.white:
-        _mark(values, bands["nir"], bands["green"], low, high, nir_most, np.inf, GREEN_AGAINST_NIR, made)
+    if method.name == DARKNESS:
+        # With a short-wave band it is enough that green is there: the black rim of a picture is no water.
+        least = 1e-6 if "swir16" in method.white else GREEN_AGAINST_NIR
+        _mark(values, bands["nir"], bands["green"], low, high, nir_most, np.inf, least, made)
     else:
         other = bands.get("swir16", bands["nir"])
         other_most = method.brightest.get("swir16", np.inf)

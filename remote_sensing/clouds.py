@@ -1,0 +1,134 @@
+"""Where cloud shadow may lie, from the picture alone: dark land near a cloud looks wet to every index.
+
+Dark flood water over plants has the very spectrum of shaded plants, so no rule of colours alone may throw water
+away: only where a cloud stands near enough to cast a shadow are dark pixels asked for more.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.windows import Window
+from scipy import ndimage
+from scipy.signal import fftconvolve
+
+from remote_sensing.scene import Scene
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
+SIDE = 1_024
+"""Pixels along the longer side of the small picture that clouds are looked for in."""
+BRIGHT, WHITE = 0.25, 0.25
+"""A cloud reflects this much in every visible band and near infrared, and its visible bands differ by less than this share."""
+NOT_SNOW = 0.15
+"""Snow reflects less than this in short wave."""
+LEAST_M = 150.0
+"""A cloud is at least this wide: smaller white things are roofs."""
+REACH_M = 6_000.0
+"""How far a shadow falls from its cloud: 3 km of height, the sun 27° high."""
+MATCH = 0.4
+"""Share of the clouds that must fall on dark land when they are moved along the light, else no shadow is told."""
+HEIGHTS = (0.5, 1.5)
+"""Other clouds of the scene stand this much lower or higher than those that match best."""
+DARK = 0.15
+"""Reflectance in near infrared above which a pixel is in no shadow."""
+VISIBLE = 2.0
+"""Water in a shadow is this much brighter in green than in infrared once the haze is taken off."""
+
+
+@dataclass(frozen=True)
+class Shadows:
+    """Where dark pixels may be shadow, on a coarse grid, and the haze of each band."""
+
+    zone: Bools
+    """Rows and columns of the small picture; the whole scene stretched over it."""
+    haze: dict[str, float]
+    """What the darkest pixels of the scene read, by band: light that never touched the ground."""
+    height: int
+    width: int
+
+    def __bool__(self) -> bool:
+        return bool(self.zone.any())
+
+    def within(self, row: int, col: int, shape: tuple[int, int]) -> Bools:
+        """The zone over a block of the scene, one entry a pixel."""
+        rows = np.clip(
+            (np.arange(row, row + shape[0]) * self.zone.shape[0]) // self.height, 0, self.zone.shape[0] - 1
+        )
+        cols = np.clip(
+            (np.arange(col, col + shape[1]) * self.zone.shape[1]) // self.width, 0, self.zone.shape[1] - 1
+        )
+        return np.asarray(self.zone[rows[:, None], cols[None, :]])
+
+    def shaded(self, bands: dict[str, Floats]) -> Bools:
+        """Dark pixels whose green, without haze, does not stand out from their infrared: shaded land."""
+        green = np.maximum(bands["green"] - self.haze["green"], 0) + 1e-3
+        dark: Bools = bands["nir"] < DARK
+        dull = np.zeros(green.shape, bool)
+        for name in ("nir", "swir16"):
+            if name in bands:
+                dull |= green < VISIBLE * (np.maximum(bands[name] - self.haze[name], 0) + 1e-3)
+        return np.asarray(dark & dull)
+
+
+NONE = Shadows(np.zeros((1, 1), bool), {}, 1, 1)
+
+
+def shadows_of(scene: Scene) -> Shadows:
+    """Where cloud shadow may lie in a scene. Nowhere if it shows no cloud, or is no reflectance."""
+    if not scene.calibrated:
+        return NONE
+    names = [n for n in ("blue", "green", "red", "nir", "swir16") if n in scene.bands]
+    grid = scene.grid
+    scale = max(1, -(-max(grid.width, grid.height) // SIDE))
+    shape = (max(1, grid.height // scale), max(1, grid.width // scale))
+    small = {n: scene.read(n, Window(0, 0, grid.width, grid.height), shape) for n in names}
+    pixel_m = grid.pixel_m * scale
+    cloud = _clouds(small, max(1, round(LEAST_M / pixel_m)))
+    if not cloud.any():
+        return NONE
+    haze = {n: float(np.nanpercentile(values, 0.1)) for n, values in small.items()}
+    whole = Shadows(np.ones((1, 1), bool), haze, grid.height, grid.width)
+    zone = _cast(cloud, whole.shaded(small) & ~cloud, max(2, round(REACH_M / pixel_m)))
+    return Shadows(zone, haze, grid.height, grid.width)
+
+
+def _cast(cloud: Bools, dark: Bools, reach: int) -> Bools:
+    """Where the clouds' shadows fall: the clouds moved to where they cover most dark pixels, as Fmask does.
+
+    `reach` in pixels of the small picture. Clouds that shade nothing dark, whichever way they are moved, cast no
+    shadow that could be mistaken.
+    """
+    reach = min(reach, min(cloud.shape) - 1)
+    if reach < 1 or not dark.any():
+        return np.zeros(cloud.shape, bool)
+    # overlap[dy, dx]: clouds on dark pixels when moved by (dy, dx); room: clouds still inside the picture.
+    overlap, room = (_moved(cloud, over, reach) for over in (dark, np.ones(cloud.shape, bool)))
+    share = np.where(room >= 0.25 * cloud.sum(), overlap / np.maximum(room, 1), 0)
+    dy, dx = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    share[(dy * dy + dx * dx > reach * reach) | (dy * dy + dx * dx < 4)] = 0
+    if share.max() < MATCH:
+        return np.zeros(cloud.shape, bool)
+    y, x = np.unravel_index(int(np.argmax(share)), share.shape)
+    zone = np.zeros(cloud.shape, bool)
+    steps = np.linspace(*HEIGHTS, max(3, int(np.hypot(y - reach, x - reach)) + 1))
+    for row, col in {(round((y - reach) * k), round((x - reach) * k)) for k in steps}:
+        zone |= ndimage.shift(cloud, (row, col), order=0, cval=0, prefilter=False)
+    return np.asarray(ndimage.binary_dilation(zone, iterations=3))
+
+
+def _moved(cloud: Bools, over: Bools, reach: int) -> Floats:
+    """How many cloud pixels lie on `over`, by how far they are moved: shape (2 reach + 1, 2 reach + 1)."""
+    full = fftconvolve(over.astype(np.float32), cloud[::-1, ::-1].astype(np.float32), mode="full")
+    row, col = cloud.shape[0] - 1, cloud.shape[1] - 1
+    return np.asarray(full[row - reach : row + reach + 1, col - reach : col + reach + 1])
+
+
+def _clouds(bands: dict[str, Floats], least: int) -> Bools:
+    visible = np.stack([bands[n] for n in ("blue", "green", "red") if n in bands])
+    darkest, brightest = visible.min(axis=0), visible.max(axis=0)
+    with np.errstate(invalid="ignore"):
+        found = (darkest > BRIGHT) & (bands["nir"] > BRIGHT) & (brightest - darkest < WHITE * brightest)
+        if "swir16" in bands:
+            found &= bands["swir16"] > NOT_SNOW
+    return np.asarray(ndimage.binary_opening(found, np.ones((least, least), bool)) if least > 1 else found)
