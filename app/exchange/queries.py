@@ -184,13 +184,13 @@ select id from (
   union
   {hanging}
 ) found order by id limit :n"""
-# What hangs on an entry may be new while the entry is as it was.
+# What hangs on an entry may be new, or have ended, while the entry is as it was.
 HANGING = {
     "intakes": """select intake_id from shuitu.permit_intakes
-      where county_code = :county and import_id = cast(:import as uuid) and intake_id > :last""",
+      where county_code = :county and intake_id > :last and (recorded_at = :at or ended_at = :at)""",
     "permits": """select p.id from shuitu.permits p where p.county_code = :county and p.id > :last and (
       exists (select from shuitu.permit_points o where o.permit_id = p.id and o.import_id = cast(:import as uuid))
-      or exists (select from shuitu.permit_intakes l where l.permit_id = p.id and l.import_id = cast(:import as uuid)))""",
+      or exists (select from shuitu.permit_intakes l where l.permit_id = p.id and (l.recorded_at = :at or l.ended_at = :at)))""",
 }
 
 

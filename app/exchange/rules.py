@@ -45,6 +45,8 @@ READ_ONLY = frozenset(
     }
 )
 """What an entry has when it is read and nobody sets: passed over, so that what was pulled can be pushed."""
+RENAMED = {"status": "use_status"}
+"""What an entry calls otherwise than a file does."""
 
 
 # ── the batch ───────────────────────────────────────────────────────────────────────────────────────
@@ -115,11 +117,9 @@ def batch(kind: ImportKind, items: Sequence[Any], datum: str) -> Batch:
         for fact in _exploded(kind, item):
             number = len(rows) + 1
             texts: dict[str, str] = {}
-            for name, value in fact.items():
+            for given, value in fact.items():
+                name = given if given in specs else RENAMED.get(given, given)
                 if name == ATTRIBUTES or name in READ_ONLY:
-                    continue
-                if name == "status" and name not in specs:
-                    issues += _ended(number, value)
                     continue
                 if name not in specs:
                     issues.append(_unknown(number, name, value))
@@ -174,14 +174,6 @@ def _exploded(kind: ImportKind, item: Any) -> list[Json]:
 
 
 WHERE = ("limit_period", "limit_source", "limit_well_field", "limit_purpose")
-
-
-def _ended(number: int, value: Any) -> list[Issue]:
-    """An intake's status follows that of its well; an end is a decision of its own, and would be lost here."""
-    if value != "ended":
-        return []
-    message = "停用须在登记信息中办理，批次中不能写入 (an intake is ended in the register, not by a batch)"
-    return [Issue(number, "reject", "status", "ended", "not_settable", message, "in_use")]
 
 
 def _unknown(number: int, name: str, value: Any) -> Issue:

@@ -98,6 +98,10 @@ FIELDS = (
         values={k: v for k, v in rules.WELL_STATUSES.items() if k != "ended"},
         aliases=("状态",),
     ),
+    # Not `status`: registers of others have a column of that name which means other things.
+    FieldSpec(
+        "use_status", "使用状态", "status of use", "code", values=rules.WELL_STATUSES, aliases=("取水口状态",)
+    ),
     FieldSpec("abstraction_mode", "取水方式", "mode", "code", values=rules.MODES),
     FieldSpec("works_type", "工程类型", "works", "code", values=WORKS),
     FieldSpec(
@@ -174,7 +178,7 @@ UPSERT = f"""
 insert into shuitu.intakes as i ({COLUMNS}, permit_state, valid_from, import_id, source_row)
 select s.code, s.code_scheme, s.name, h.id, s.holder_name, s.county_code, s.basin_id, s.zone_code, s.town, s.place, s.source_type,
   s.water_body_type, s.water_body, s.aquifer_layer, s.well_status, s.abstraction_mode, s.works_type, s.purpose, s.industry_code,
-  s.off_stream, coalesce(s.well_status, 'in_use'), s.annual_volume_m3, s.design_flow_m3s, s.well_depth_m, s.started_on, s.declared_datum,
+  s.off_stream, coalesce(s.use_status, s.well_status, 'in_use'), s.annual_volume_m3, s.design_flow_m3s, s.well_depth_m, s.started_on, s.declared_datum,
   st_setsrid(st_makepoint(s.lon, s.lat), 4490), s.attributes, case when s.exempt then 'exempt' when s.unpermitted then 'unpermitted' else 'pending' end, s.valid_from, s.import_id, s.row_no
 from staging.intakes s {links.HOLDER_OF}
 where s.import_id = cast(:id as uuid)

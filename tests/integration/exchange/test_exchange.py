@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from app.access import service as access
 from app.actor import system
+from app.changes import service as changes
 from app.db.engine import Dsns, transaction
 from app.deps import Services
 
@@ -253,6 +254,28 @@ def test_what_the_rules_of_a_permits_life_forbid_is_rejected(send: Callable[...,
     changed = send("permits", [ended | {"event": "vary", "status": "valid", "annual_volume_m3": 1000}])
     assert results(changed) == ["rejected"], (first.text, changed.text)
     assert changed.json()["results"][0]["problems"][0]["detail"]
+
+
+def test_an_intake_is_ended_and_told_so(send: Callable[..., Any], pull: Callable[..., Any]) -> None:
+    send("intakes", [intake("X1", status="in_use")])
+    assert results(send("intakes", [intake("X1", status="停用")])) == ["updated"]
+    (found,) = [one for one in everything(pull, limit=1000).values() if one.get("code") == "X1"]
+    assert found["status"] == "ended"
+    assert results(send("intakes", [found])) == ["unchanged"]
+
+
+def test_a_link_is_told_though_intake_and_permit_are_as_they_were(
+    send: Callable[..., Any], pull: Callable[..., Any], services: Services
+) -> None:
+    (made,) = send("intakes", [intake("Y1", permit_nos=[PERMIT["permit_no"]])]).json()["results"]
+    cursor = list(pages(pull, limit=1000))[-1]["next"]
+    with transaction(services.engine, system("test")) as session:
+        ended = text("update shuitu.permit_intakes set valid_to = current_date where intake_id = :id")
+        session.execute(ended, {"id": made["id"]})
+        changes.record(session, "test", "intakes", "link", 321084)
+    told = [item for page in pages(pull, cursor) for item in page["items"]]
+    assert [item["id"] for item in told] == [made["id"]]
+    assert told[0]["intake"]["permits"][0]["valid_to"] is not None
 
 
 @pytest.mark.parametrize("layer", ["intakes", "permits"])
