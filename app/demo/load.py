@@ -30,6 +30,7 @@ from app.demo import (
     sources,
     tables,
     truth,
+    unlinked,
 )
 from app.demo.accounts import DemoAccount
 from app.demo.files import Written
@@ -84,9 +85,25 @@ def load(
         people = accounts.make(session, folder)
     with transaction(services.engine, ACTOR) as session:
         lives.enter(services, session, ACTOR, _free_numbers(made), day)
+    _link(services, progress)
     _mark(services, seed, day)
     progress(1.0, "示例数据就绪 (the demo is loaded)")
     return people
+
+
+def _link(services: Services, progress: Progress) -> None:
+    """Bring the register to its permits, once; a run that was killed goes on."""
+    # The engine is loaded for this alone.
+    from app.linkage import running, runs
+
+    with transaction(services.engine, ACTOR) as session:
+        mine = [run for run in runs.latest(session, 20) if run["actor_name"] == ACTOR.username]
+        run_id = mine[0]["id"] if mine else runs.start(session, ACTOR, services.settings)
+    running.run(
+        services,
+        run_id,
+        lambda share, step: progress(0.94 + 0.05 * share, "比对衔接 (bringing the register to its permits)"),
+    )
 
 
 def loaded(services: Services) -> bool:
@@ -153,6 +170,7 @@ def make(
         if code == codes[0]:
             planting.plant(caps, planted.INDICATOR_ERRORS, around)
     planting.follow(list(permits.values()), list(intakes.values()))
+    unlinked.forget(intakes.values(), seed)
     points = listed.tables(whole, permits, grounds, boundaries, seed)
     written = [
         files.write_plain(caps, folder / "示例_扬州市_管控指标.xlsx"),

@@ -73,9 +73,13 @@ def listed_of(connection: psycopg.Connection[Any], permits: Sequence[int]) -> pa
     return _read(connection, LISTED.format(which="p.id = any(%(permits)s)"), {"permits": list(permits)})
 
 
-def key_of(listed_id: str) -> tuple[int | None, int | None]:
-    """Permit (where the id tells it) and point of a listed intake's id."""
-    return (int(listed_id[1:]), None) if listed_id.startswith("p") else (None, int(listed_id))
+def without_idle_codes(left: pa.Table, right: pa.Table) -> pa.Table:
+    """The register's codes tell something where permits print intake codes too. Where none does, the engine would hold
+    them against permit numbers, which they never equal."""
+    if right["code"].null_count < len(right):
+        return left
+    column = left.schema.get_field_index("code")
+    return left.set_column(column, "code", pa.nulls(len(left), pa.string()))
 
 
 def _read(connection: psycopg.Connection[Any], query: str, given: Mapping[str, Any]) -> pa.Table:

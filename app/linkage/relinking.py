@@ -43,7 +43,8 @@ def relink(
             settings = LinkSettings(
                 confirm_at=known.confirm_at, choose_at=max(0.5, known.doubt_at), keep_at=known.doubt_at
             )
-            pairs = score(pa.concat_tables([left, others]), listed, model, settings)
+            together = records.without_idle_codes(pa.concat_tables([left, others]), listed)
+            pairs = score(together, listed, model, settings)
     stored = store.store(session, _of(pairs, left), known.run_id, intakes=ids)
     running.publish(services, session, stored, None)
     _tell(session, stored)

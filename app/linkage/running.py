@@ -176,7 +176,7 @@ class _Run:
 
         if not len(left) or not len(right):
             return Linked(PAIRS.empty_table(), [], [], {}), pa.chunked_array([pa.array([], pa.string())])
-        linked = link(left, right, settings, told)
+        linked = link(records.without_idle_codes(left, right), right, settings, told)
         at = pc.index_in(linked.pairs["a"], value_set=left["id"].combine_chunks())
         return linked, left["county_code"].take(at)
 

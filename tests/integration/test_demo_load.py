@@ -167,6 +167,25 @@ def test_every_permit_state_is_on_the_map(loaded: Demo) -> None:
     assert _rows(loaded.services, "select count(*) from map.intake_points")[0][0] == sum(states.values())
 
 
+def test_entries_whose_permit_nobody_wrote_down_are_linked_or_left_to_a_person(loaded: Demo) -> None:
+    """A permit's holder is the register's: a link to another holder's permit is wrong."""
+    made = _rows(
+        loaded.services,
+        """select count(*), count(*) filter (where i.holder_name = p.holder_name), count(k.permit_point_id)
+           from shuitu.permit_intakes k join shuitu.intakes i on i.id = k.intake_id join shuitu.permits p on p.id = k.permit_id
+           where k.origin = 'linkage' and k.valid_to is null""",
+    )[0]
+    assert made[0] > 150
+    assert made[1] >= 0.995 * made[0]
+    assert made[2] > 0.5 * made[0]
+    lines = dict(
+        tuple(r)
+        for r in _rows(loaded.services, "select outcome, count(*) from shuitu.link_outcomes group by 1")
+    )
+    assert lines["pending"] > 5 and lines["permit_without_intake"] > 5 and lines["exempt"] > 50
+    assert _rows(loaded.services, "select state, facts ->> 'intakes' from shuitu.link_runs")[0][0] == "done"
+
+
 def test_a_killed_load_goes_on_and_a_second_one_changes_nothing(loaded: Demo) -> None:
     count = "select (select count(*) from shuitu.changes), (select count(*) from shuitu.imports), (select count(*) from shuitu.hydro_lines)"
     before = _rows(loaded.services, count)
