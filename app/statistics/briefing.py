@@ -32,7 +32,7 @@ class Rate:
 COUNTS = tuple(
     Count(name, Text(zh=zh, en=en))
     for name, zh, en in (
-        ("in_scope", "河道外取水口", "Off-stream intakes"),
+        ("in_scope", "河道外取水口(未停用)", "Off-stream intakes that are not ended"),
         ("compared", "已参加比对", "Compared"),
         ("decided", "比对已定结果", "With a final outcome"),
         ("without_permit", "有口无证", "Intakes without permit"),
@@ -64,14 +64,14 @@ COUNTS = tuple(
 RATES = tuple(
     Rate(name, Text(zh=zh, en=en), part, whole, Text(zh=of_zh, en=of_en))
     for name, zh, en, part, whole, of_zh, of_en in (
-        ("compared", "比对完成率", "Linkage completed", "decided", "in_scope", "河道外取水口", "off-stream intakes of the register"),
+        ("compared", "比对完成率", "Linkage completed", "decided", "in_scope", "河道外取水口(未停用)", "off-stream intakes of the register that are not ended"),
         ("submitted", "送审率", "Submitted", "submitted", "reviewable", "已定结果的成果", "outcomes that are final"),
         ("county", "县级审核通过率", "Passed by the county", "county_passed", "county_due", "送审成果中须经县级审核的", "submitted outcomes that the county reviews"),
         ("prefecture", "市级审核通过率", "Passed by the prefecture", "prefecture_passed", "prefecture_due", "送审成果中须经市级审核的", "submitted outcomes that the prefecture reviews"),
         ("province", "省级审核通过率", "Passed by the province", "province_passed", "province_due", "送审成果中须经省级审核的", "submitted outcomes that the province reviews"),
         ("spot_check", "抽查率", "Spot-checked", "drawn", "population", "抽查总体（冻结时的待抽查成果）", "the frozen populations of spot checks"),
         ("spot_check_passed", "抽查合格率", "Found right", "correct", "judged", "已复核的抽查成果", "outcomes judged in spot checks"),
-        ("published", "上图率", "On the one map", "published_intakes", "in_scope", "河道外取水口", "off-stream intakes of the register"),
+        ("published", "上图率", "On the one map", "published_intakes", "in_scope", "河道外取水口(未停用)", "off-stream intakes of the register that are not ended"),
     )
 )  # fmt: skip
 HIDDEN = "published_intakes"

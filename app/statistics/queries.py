@@ -117,7 +117,7 @@ LEVELS = ", ".join(
     for level in DUE
 )
 BRIEFS = (
-    "select i.county_code, i.basin_id, count(*) as in_scope from shuitu.intakes i where i.off_stream {place} group by 1, 2",
+    "select i.county_code, i.basin_id, count(*) as in_scope from shuitu.intakes i where i.off_stream and i.status <> 'ended' {place} group by 1, 2",
     f"""select i.county_code, i.basin_id, count(*) filter (where intake_id is not null) as compared,
           count(*) filter (where intake_id is not null and {FINAL}) as decided,
           count(*) filter (where outcome = 'intake_without_permit' and {FINAL}) as without_permit,
