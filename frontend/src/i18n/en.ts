@@ -41,7 +41,7 @@ const en: Same<typeof zh> = {
 	place: {
 		label: "Places",
 		map: "Map",
-		matching: "Matching",
+		matching: "Match",
 		candidates: "Imagery",
 		imports: "Import",
 		account: "Account",
