@@ -2,7 +2,8 @@
 --
 -- Of the versions of an entry that were recorded by then and hold from that day or earlier, the newest tells. The views
 -- run with the rights of shuitu_owner, which row-level security binds too; the functions over them are plain SQL that the
--- planner inlines, so that a box or a county is looked up in the indexes of the present and of the history.
+-- planner inlines, so that a box or a county is looked up in the indexes of the present and of the history, and a page by
+-- id is read in the order of both: present and history are joined without conditions of their own, or they are not merged.
 --
 -- A version holds from the day it says (permits.effective_on, intakes.valid_from). One that says none: the first from
 -- the beginning of the permit's term, or always; a later one from the day it was recorded.
@@ -82,22 +83,19 @@ language sql stable parallel safe as $$
          p.permit_no, v.geom, map.volume_class(v.annual_volume_m3), coalesce(extract(year from v.started_on)::integer, p.first_year),
          coalesce(r.review_state, 'none'), r.published_on,
          v.zone_code, v.works_type, v.water_body_type, v.abstraction_mode
-  from (
-    select c.* from map.intake_current c where (known is null or c.recorded_at <= known) and c.effective_on <= on_date
-    union all
-    select h.* from map.intake_former h
-    where (known is null or h.recorded_at <= known) and h.effective_on <= on_date
-      and not exists (select from map.intake_current c where c.id = h.id
-                      and (known is null or c.recorded_at <= known) and c.effective_on <= on_date)
-      and not exists (select from map.intake_former n where n.id = h.id and n.version > h.version
-                      and (known is null or n.recorded_at <= known) and n.effective_on <= on_date)
-      -- Taken out of the register, and known to be: it is not there on any day.
-      and (exists (select from map.intake_current c where c.id = h.id)
-           or exists (select from map.intake_former n where n.id = h.id and n.recorded_until > known))
-  ) v
+  from (select * from map.intake_current union all select * from map.intake_former) v
   cross join lateral map.permits_of_intake_at(v.id, on_date, known) p
   left join lateral map.review_at(v.id, on_date) r on true
-  where (v.started_on is null or v.started_on <= on_date) and (v.valid_to is null or v.valid_to > on_date)
+  where v.effective_on <= on_date and (known is null or v.recorded_at <= known)
+    and (v.started_on is null or v.started_on <= on_date) and (v.valid_to is null or v.valid_to > on_date)
+    and (v.recorded_until = 'infinity' or (
+      not exists (select from map.intake_current c where c.id = v.id
+                  and (known is null or c.recorded_at <= known) and c.effective_on <= on_date)
+      and not exists (select from map.intake_former n where n.id = v.id and n.version > v.version
+                      and (known is null or n.recorded_at <= known) and n.effective_on <= on_date)
+      -- Taken out of the register, and known to be: it is not there on any day.
+      and (exists (select from map.intake_current c where c.id = v.id)
+           or exists (select from map.intake_former n where n.id = v.id and n.recorded_until > known))))
 $$;
 
 -- A permit stands where it stands today; one that has no intakes any more, at the centre of those it had on that day.
@@ -110,15 +108,14 @@ language sql stable parallel safe as $$
              and (l.valid_to is null or l.valid_to > on_date or l.ended_at > known) and (known is null or l.recorded_at <= known)),
          v.geom, map.volume_class(v.annual_volume_m3), extract(year from v.valid_from)::integer
   from (
-    select c.*, m.geom from map.permit_points m join map.permit_current c on c.id = m.id
-    where (known is null or c.recorded_at <= known) and c.effective_on <= on_date
-    union all
-    select h.*, m.geom from map.permit_points m join map.permit_former h on h.id = m.id
-    where (known is null or h.recorded_at <= known) and h.effective_on <= on_date
-      and not exists (select from map.permit_current c where c.id = h.id
-                      and (known is null or c.recorded_at <= known) and c.effective_on <= on_date)
-      and not exists (select from map.permit_former n where n.id = h.id and n.version > h.version
-                      and (known is null or n.recorded_at <= known) and n.effective_on <= on_date)
+    select u.*, m.geom
+    from map.permit_points m join (select * from map.permit_current union all select * from map.permit_former) u on u.id = m.id
+    where u.effective_on <= on_date and (known is null or u.recorded_at <= known)
+      and (u.recorded_until = 'infinity' or (
+        not exists (select from map.permit_current c where c.id = u.id
+                    and (known is null or c.recorded_at <= known) and c.effective_on <= on_date)
+        and not exists (select from map.permit_former n where n.id = u.id and n.version > u.version
+                        and (known is null or n.recorded_at <= known) and n.effective_on <= on_date)))
     union all
     select e.*, g.geom
     from (select permit_id from map.link_versions where valid_to is not null
