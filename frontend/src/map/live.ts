@@ -33,8 +33,8 @@ export function refresh(layer: string): void {
 export function staleKeys(layer: string): string[] {
 	const counted = ["regions", "statistics"];
 	const known: Record<string, string[]> = {
-		intakes: ["intakes", "review", ...counted],
-		permits: ["permits", "intakes", ...counted],
+		intakes: ["intakes", "matching", "review", ...counted],
+		permits: ["permits", "intakes", "matching", ...counted],
 		candidates: ["candidates", "regions", "runs"],
 	};
 	return known[layer] ?? [layer];
