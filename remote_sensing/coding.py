@@ -4,10 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from rasterio.windows import Window
+
+if TYPE_CHECKING:
+    from remote_sensing.scene import Scene
 
 BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
 BOA_ADD_OFFSET = -1000
@@ -110,3 +114,32 @@ def baseline_in(name: str) -> str:
     """The processing baseline in a product's name (…_N0510_…), or nothing."""
     match = BASELINE.search(name)
     return f"{match[1]}.{match[2]}" if match else ""
+
+
+TOP = re.compile(r"MSIL1C|[_\-.]L1(?:C|TP|GT|GS)?(?=[_\-.]|$)|\bTOA|_toa", re.I)
+SURFACE = re.compile(r"MSIL2A|[_\-.]L2(?:A|SP|SR)?(?=[_\-.]|$)|_SR[_\-.]|\bBOA|_boa|_sr\b|surface", re.I)
+HAZE_BLUE, BLUER = 0.06, 1.3
+"""At the top of the atmosphere the darkest blue exceeds this, and the darkest red this many times: scattered light."""
+
+
+def top_of_atmosphere(scene: "Scene") -> bool:
+    """Whether reflectance is that at the top of the atmosphere: by names, by the cirrus band, else by its haze."""
+    files = {Path(band.file).name for band in scene.bands.values()}
+    said = " ".join([scene.item_id, scene.title, *sorted(files)])
+    if TOP.search(said) or SURFACE.search(said):
+        return not SURFACE.search(said)
+    if "cirrus" in scene.bands:
+        return True
+    if "blue" not in scene.bands:
+        return False
+    blue, red = (_darkest(scene, name) for name in ("blue", "red"))
+    return blue > HAZE_BLUE and blue > BLUER * red
+
+
+def _darkest(scene: "Scene", name: str) -> float:
+    grid = scene.grid
+    scale = max(1, max(grid.width, grid.height) // 1024)
+    shape = (max(1, grid.height // scale), max(1, grid.width // scale))
+    values = scene.read(name, Window(0, 0, grid.width, grid.height), shape)
+    kept = values[np.isfinite(values)]
+    return float(np.percentile(kept, 0.1)) if kept.size else 0.0

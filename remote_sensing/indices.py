@@ -12,15 +12,25 @@ import spyndex
 Floats = npt.NDArray[np.float32]
 BANDS = {"B": "blue", "G": "green", "R": "red", "N": "nir", "S1": "swir16", "S2": "swir22"}
 """spyndex's letters and the names of bands in a scene."""
+_NOT_GREEN = "max({greenest} - (N - R) / (N + R), 0.05 - N)"
+"""What is nearly black in the infrared may be green: the ratio of two small numbers says little."""
+_WET2 = "min(max((G - S2) / (G + S2) - {least}, min(0.02 - S2, (G - N) / (G + N))), " + _NOT_GREEN + ")"
+_WET1 = (
+    "min(min((G + R - N - S1) / (G + R + N + S1) - {visible}, (G - S1) / (G + S1) - {least}), "
+    + _NOT_GREEN
+    + ")"
+)
 OURS = {
-    # The stricter of two tests, each about 0 at the edge of water. With both short-wave bands: green against
-    # the longer one above 0.3, and greenness below 0.2: the rule that Sen1Floods11 starts from (Bonafilia et
-    # al. 2020, doi:10.1109/CVPRW50498.2020.00113). What is nearly black in the infrared may be green: the
-    # ratio of two small numbers says little.
-    "WET2": "min((G - S2) / (G + S2) - 0.3, max(0.2 - (N - R) / (N + R), 0.05 - N))",
-    # Without the longer one, three tests: visible against infrared separates turbid and flooded water from wet
-    # soil better than MNDWI (docs/accuracy.md); MNDWI as DSWE of the USGS has it (0.124, rounded).
-    "WET1": "min(min((G + R - N - S1) / (G + R + N + S1) + 0.05, (G - S1) / (G + S1) - 0.1), max(0.2 - (N - R) / (N + R), 0.05 - N))",
+    # The strictest of some tests, each 0 at the edge of water. With both short-wave bands: green against the
+    # longer one above 0.3 and greenness below 0.2, the rule that Sen1Floods11 starts from (Bonafilia et al. 2020,
+    # doi:10.1109/CVPRW50498.2020.00113). It was made for the top of the atmosphere, whose haze lifts green; for
+    # the surface the limits that agree with it once haze is taken off (docs/accuracy.md).
+    "WET2-TOA": _WET2.format(least=0.3, greenest=0.2),
+    "WET2": _WET2.format(least=0.15, greenest=0.3),
+    # Without the longer one: visible against infrared separates turbid and flooded water from wet soil better
+    # than MNDWI alone; MNDWI as DSWE of the USGS has it (0.124, rounded).
+    "WET1-TOA": _WET1.format(visible=-0.05, least=0.1, greenest=0.2),
+    "WET1": _WET1.format(visible=-0.2, least=-0.1, greenest=0.3),
 }
 
 

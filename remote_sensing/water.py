@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter1d
 
-from remote_sensing import indices
+from remote_sensing import coding, indices
 from remote_sensing.scene import Scene
 
 Floats = npt.NDArray[np.float32]
@@ -75,6 +75,7 @@ def method_for(scene: Scene) -> Method:
     brightest = {"nir": 0.30, "swir16": 0.25}
     for name, needed in (("WET2", "swir22"), ("WET1", "swir16")):
         if needed in scene.bands:
+            name += "-TOA" if coding.top_of_atmosphere(scene) else ""
             bands = indices.bands_of(name)
             cap = {band: most for band, most in brightest.items() if band in bands}
             return Method(
