@@ -92,9 +92,7 @@ def push(client: httpx.Client, layer: str, file: Path) -> int:
         told = asked(client, "POST", f"/api/exchange/{layer}", content=body, headers=headers)
         for one in told["results"]:
             for problem in one["problems"]:
-                print(
-                    f"row {start + one['item']}: {problem['field']}: {problem['detail']}", file=sys.stderr
-                )
+                print(f"row {start + one['item']}: {problem['field']}: {problem['detail']}", file=sys.stderr)
         counts = {name: told[name] for name in ("created", "updated", "unchanged", "rejected")}
         print(json.dumps({"rows": f"{start + 1}–{start + told['received']}", **counts}, ensure_ascii=False))
         rejected += told["rejected"]
