@@ -119,9 +119,11 @@ class _Stream(io.RawIOBase):
         return True
 
     def readinto(self, into: Any) -> int:
-        if not self.peek():
-            return 0
-        n = min(len(into), len(self._left))
-        into[:n] = self._left[:n]
-        self._left = self._left[n:]
-        return n
+        """Fill all of the buffer: Arrow makes a batch of each read, with room for a whole block."""
+        done = 0
+        while done < len(into) and self.peek():
+            n = min(len(into) - done, len(self._left))
+            into[done : done + n] = self._left[:n]
+            self._left = self._left[n:]
+            done += n
+        return done
