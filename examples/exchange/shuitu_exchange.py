@@ -1,6 +1,6 @@
 """Keep a system of your own in step with Shuitu: push a CSV, pull changes into SQLite, go on after any break.
 
-    export SHUITU_URL=https://map.example.gov.cn SHUITU_KEY=sk_…
+    export EXCHANGE_URL=https://map.example.gov.cn EXCHANGE_KEY=sk_…
     python shuitu_exchange.py push intakes intakes.csv
     python shuitu_exchange.py pull register.sqlite
 
@@ -156,8 +156,8 @@ def main() -> None:
     pulling.add_argument("store", type=Path)
     pulling.add_argument("--follow", action="store_true", help="stay and wait for changes")
     given = parser.parse_args()
-    headers = {"X-API-Key": os.environ["SHUITU_KEY"]}
-    with httpx.Client(base_url=os.environ["SHUITU_URL"], headers=headers, timeout=60) as client:
+    headers = {"X-API-Key": os.environ["EXCHANGE_KEY"]}
+    with httpx.Client(base_url=os.environ["EXCHANGE_URL"], headers=headers, timeout=60) as client:
         if given.command == "push":
             sys.exit(1 if push(client, given.layer, given.file) else 0)
         with sqlite3.connect(given.store) as store:

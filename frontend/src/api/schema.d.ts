@@ -1457,6 +1457,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/exchange/permit-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push Permit Points
+         * @description Bring the intakes that permits list themselves 证照取水口, by permit number and number on the permit (else name).
+         *
+         *     Else as for intakes. They come with their permit when it is read.
+         */
+        post: operations["push_permit_points_api_exchange_permit_points_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/exchange/changes": {
         parameters: {
             query?: never;
@@ -3804,6 +3826,8 @@ export interface components {
             recorded_at: string;
             /** Limits */
             limits: components["schemas"]["LimitOut"][];
+            /** Points */
+            points: components["schemas"]["PointOut"][];
             /** Intakes */
             intakes: components["schemas"]["LinkOut"][];
         };
@@ -3975,6 +3999,40 @@ export interface components {
             purpose: "domestic" | "public_supply" | "industry" | "irrigation" | "aquaculture" | "ecology" | "hydropower" | "other";
             /** Annual M3 */
             annual_m3?: number | null;
+        };
+        /**
+         * PointOut
+         * @description An intake that the permit itself lists.
+         */
+        PointOut: {
+            /** Seq */
+            seq: number;
+            /** Code */
+            code: string | null;
+            /** Name */
+            name: string;
+            /** Place */
+            place: string;
+            /** Lon */
+            lon: number | null;
+            /** Lat */
+            lat: number | null;
+            /** Position Error M */
+            position_error_m: number | null;
+            /** Source Type */
+            source_type: string;
+            /** Water Body */
+            water_body: string;
+            /** Purpose */
+            purpose: string;
+            /** Annual M3 */
+            annual_m3: number | null;
+            /** County Code */
+            county_code: number;
+            /** Valid From */
+            valid_from: string | null;
+            /** Valid To */
+            valid_to: string | null;
         };
         /**
          * Population
@@ -7249,6 +7307,94 @@ export interface operations {
                  *         "intake_codes": [
                  *           "321084-QSK-0001"
                  *         ]
+                 *       }
+                 *     ]
+                 */
+                "application/json": Record<string, never>[];
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushAnswer"];
+                };
+            };
+            /** @description the batch cannot be read whole; nothing was written */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the Idempotency-Key came with other content before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the batch is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description too many requests; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description another batch or import is being written; send it again later */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    push_permit_points_api_exchange_permit_points_post: {
+        parameters: {
+            query?: {
+                datum?: "CGCS2000" | "WGS84" | "GCJ-02" | "BD-09";
+            };
+            header?: {
+                /** @description A name of your own for this batch. Sent again with the same key within 48 hours it is not done again: the same answer leaves, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "permit_no": "D321084S2023-0017",
+                 *         "seq": 1,
+                 *         "name": "三垛镇第一提水站",
+                 *         "place": "三垛镇北澄子河南岸",
+                 *         "lon": 119.6142,
+                 *         "lat": 32.8371,
+                 *         "source_type": "surface_water",
+                 *         "annual_m3": 412000
                  *       }
                  *     ]
                  */

@@ -25,7 +25,7 @@ def server(database: Dsns, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     served.fill(database)
     keys = served.accounts(database)
     with served.process(database, tmp_path_factory.mktemp("served")) as (_, address):
-        yield {"SHUITU_URL": address, "SHUITU_KEY": keys.county}
+        yield {"EXCHANGE_URL": address, "EXCHANGE_KEY": keys.county}
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_wrong_key_ends_the_program_with_the_servers_sentence(
 ) -> None:
     told = subprocess.run(
         [sys.executable, str(CLIENT), "pull", str(tmp_path / "x.sqlite")],
-        env=os.environ | server | {"SHUITU_KEY": "sk_nobody_x"}, capture_output=True, text=True, timeout=60,
+        env=os.environ | server | {"EXCHANGE_KEY": "sk_nobody_x"}, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert told.returncode == 1
     assert told.stderr.startswith("401: API 密钥无效")
