@@ -71,6 +71,26 @@ class Shadows:
         return np.asarray(dark & dull)
 
 
+SCL_SHADOW, SCL_HIDDEN = (3,), (0, 1, 8, 9, 10, 11)
+"""Scene classification of Sentinel-2 L2A: cloud shadow; no data, defective, cloud, cirrus, snow."""
+QA_SHADOW, QA_HIDDEN = 1 << 4, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 5
+"""QA_PIXEL of Landsat Collection 2: cloud shadow; fill, cirrus, cloud, snow. Its dilated clouds are left to the eye."""
+
+
+def quality(scene: Scene, window: Window) -> tuple[Bools, Bools] | None:
+    """What the scene's own classes say over a window: hidden from view, and in shadow. None if it has none.
+
+    A shadow is not believed alone: dark flood water is often called one.
+    """
+    if "scl" in scene.bands:
+        classes = scene.read("scl", window)
+        return np.isin(classes, SCL_HIDDEN), np.isin(classes, SCL_SHADOW)
+    if "qa_pixel" in scene.bands:
+        bits = np.nan_to_num(scene.read("qa_pixel", window)).astype(np.int64)
+        return (bits & QA_HIDDEN) > 0, (bits & QA_SHADOW) > 0
+    return None
+
+
 NONE = Shadows(np.zeros((1, 1), bool), {}, 1, 1)
 
 
@@ -84,11 +104,14 @@ def shadows_of(scene: Scene) -> Shadows:
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))
     small = {n: scene.read(n, Window(0, 0, grid.width, grid.height), shape) for n in names}
     pixel_m = grid.pixel_m * scale
+    told = "scl" in scene.bands or "qa_pixel" in scene.bands
     cloud = _clouds(small, max(1, round(LEAST_M / pixel_m)))
-    if not cloud.any():
+    if not cloud.any() and not told:
         return NONE
     haze = {n: float(np.nanpercentile(values, 0.1)) for n, values in small.items()}
     whole = Shadows(np.ones((1, 1), bool), haze, grid.height, grid.width)
+    if told:
+        return whole
     zone = _cast(cloud, whole.shaded(small) & ~cloud, max(2, round(REACH_M / pixel_m)))
     return Shadows(zone, haze, grid.height, grid.width)
 

@@ -18,7 +18,7 @@ import shapely
 from rasterio.windows import Window
 from skimage.filters import threshold_otsu
 
-from remote_sensing import change, indices, labels, scoring
+from remote_sensing import change, clouds, indices, labels, scoring
 from remote_sensing.options import Options
 from remote_sensing.scene import Scene, SceneError
 from remote_sensing.search import Found, find
@@ -182,7 +182,9 @@ def _true_change(truth: Path | gpd.GeoDataFrame, later: Scene) -> Bools:
 
 def _seen(scene: Scene) -> Bools:
     whole = Window(0, 0, scene.grid.width, scene.grid.height)
-    return np.asarray(np.isfinite(scene.read("nir", whole)) & np.isfinite(scene.read("green", whole)))
+    seen = np.isfinite(scene.read("nir", whole)) & np.isfinite(scene.read("green", whole))
+    told = clouds.quality(scene, whole)
+    return np.asarray(seen & ~told[0] if told else seen)
 
 
 def matched(ours: Bools, true: Bools, least: float, scene: Scene) -> dict[str, Any]:

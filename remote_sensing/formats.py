@@ -20,7 +20,7 @@ from remote_sensing.coding import (
     plausible,
     sensible,
 )
-from remote_sensing.naming import COMMON, LANDSAT, SENTINEL2
+from remote_sensing.naming import COMMON, LANDSAT, QUALITY, SENTINEL2
 from remote_sensing.scene import Band, Scene, SceneError, grid_of, utc
 
 PLAIN = {name: name for name in COMMON} | {
@@ -136,6 +136,7 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
                 f"{path.name} 没有波段 {which!r} (has no such band); 1–{count}, {', '.join(descriptions)}"
             )
         names[name] = index
+    quality = {name: names.pop(name) for name in QUALITY.values() if name in names}
     coding = coding_of(path, list(names.values()), kind, tags, said.sensor, descriptions)
     properties = {**coding.said}
     if said.guess and not chosen:
@@ -148,6 +149,7 @@ def _raster(path: Path, chosen: Mapping[str, str]) -> Scene:
         ):
             scale, offset = coding.scale, coding.offset
         bands[name] = Band(str(path), index, scale, offset, nodata[index - 1])
+    bands |= {name: Band(str(path), index) for name, index in quality.items() if bands}
     when = next(
         (
             d
@@ -197,6 +199,8 @@ def _safe(path: Path) -> Scene:
         if match and SENTINEL2[match[1]] not in bands:  # R10m sorts before R20m: the finest comes first
             offset = offsets.get(ids[match[1]], 0.0)
             bands[SENTINEL2[match[1]]] = Band(str(file), 1, 1 / quantification, offset / quantification, 0)
+    if classes := sorted(path.glob("GRANULE/*/IMG_DATA/**/*_SCL_20m.*")):
+        bands["scl"] = Band(str(classes[0]), 1)
     when = text("PRODUCT_START_TIME")
     cloud = text("Cloud_Coverage_Assessment")
     item_id = path.name.removesuffix(".SAFE")
@@ -223,6 +227,8 @@ def _landsat(path: Path, metadata: Path) -> Scene:
             bands[names[digit]] = Band(
                 str(file), 1, *(LANDSAT_SURFACE if surface else (float(scale), float(offset))), 0
             )
+    if bits := sorted(path.glob("*_QA_PIXEL.TIF")):
+        bands["qa_pixel"] = Band(str(bits[0]), 1)
     day, clock = facts.get("DATE_ACQUIRED"), facts.get("SCENE_CENTER_TIME", "00:00:00Z")
     item_id = metadata.name.removesuffix("_MTL.txt")
     return _made(
@@ -262,7 +268,9 @@ def _foreign(item: dict[str, Any], path: Path) -> Scene:
     bands: dict[str, Band] = {}
     applied = properties.get("earthsearch:boa_offset_applied", False)
     baseline = float(properties.get("s2:processing_baseline") or properties.get("processing:version") or 0)
-    for asset in item["assets"].values():
+    for key, asset in item["assets"].items():
+        if (quality := QUALITY.get(key.lower())) and bands.setdefault(quality, Band(_href(asset, path), 1)):
+            continue
         described = asset.get("eo:bands") or asset.get("bands") or []
         raster = asset.get("raster:bands") or asset.get("bands") or [{}]
         for index, band in enumerate(described, 1):
@@ -276,10 +284,12 @@ def _foreign(item: dict[str, Any], path: Path) -> Scene:
             offset = facts.get("offset", facts.get("raster:offset"))
             if offset is None or applied:
                 offset = 0.0 if applied or baseline < 4 else BOA_ADD_OFFSET / DN_PER_REFLECTANCE
-            href = asset["href"].removeprefix("file://")
-            file = href if href.startswith(("/", "http://", "https://", "s3://")) else str(path.parent / href)
             bands[common] = Band(
-                file, index, float(scale), float(offset), facts.get("nodata", asset.get("nodata"))
+                _href(asset, path),
+                index,
+                float(scale),
+                float(offset),
+                facts.get("nodata", asset.get("nodata")),
             )
 
     when = properties.get("datetime") or properties.get("start_datetime")
@@ -287,3 +297,9 @@ def _foreign(item: dict[str, Any], path: Path) -> Scene:
     return _made(
         item["id"], properties.get("title") or item["id"], sensor, utc(when) if when else None, path, bands
     )
+
+
+def _href(asset: Mapping[str, Any], path: Path) -> str:
+    """Where an asset's file lies: absolute, or beside the item."""
+    href = str(asset["href"]).removeprefix("file://")
+    return href if href.startswith(("/", "http://", "https://", "s3://")) else str(path.parent / href)

@@ -18,11 +18,13 @@ CODE = {"water_body": 1, "irrigated_land": 2}
 class Masks:
     """Which pixels of a scene are water and which are fields."""
 
-    def __init__(self, scene: Scene, kinds: Sequence[str]) -> None:
+    def __init__(self, scene: Scene, kinds: Sequence[str], own_grid: bool = True) -> None:
+        """`own_grid`: off where pieces come on another scene's grid; then the scene's classes are not asked."""
+        self.scene, self.own_grid = scene, own_grid
         # 8-bit pictures are no reflectance: what "vigorous" means in them nobody knows.
         self.kinds = tuple(kind for kind in kinds if kind == "water_body" or scene.calibrated)
         self.water = water.method_for(scene)
-        self.shadows = clouds.shadows_of(scene) if "water_body" in self.kinds else clouds.NONE
+        self.shadows = clouds.shadows_of(scene) if own_grid and "water_body" in self.kinds else clouds.NONE
         wanted = {*self.water.bands, *irrigation.BANDS}
         self.bands = tuple(name for name in sorted(wanted) if name in scene.bands)
 
@@ -31,6 +33,7 @@ class Masks:
         shape = (int(piece.window.height), int(piece.window.width))
         codes, index = np.zeros(shape, np.uint8), np.empty(shape, np.float32)
         inner = {name: values[HALO:-HALO, HALO:-HALO] for name, values in piece.bands.items()}
+        told = clouds.quality(self.scene, piece.window) if self.own_grid else None
         for r0, r1 in zip(piece.rows, piece.rows[1:], strict=False):
             for c0, c1 in zip(piece.cols, piece.cols[1:], strict=False):
                 at = (slice(r0, r1), slice(c0, c1))
@@ -44,10 +47,12 @@ class Masks:
                         water.mark(self.water, index[at], block, limit, codes[at])
                     if self.shadows:
                         corner = int(piece.window.row_off) + r0, int(piece.window.col_off) + c0
-                        zone = self.shadows.within(*corner, index[at].shape)
+                        zone = told[1][at] if told else self.shadows.within(*corner, index[at].shape)
                         codes[at][zone & self.shadows.shaded(block)] = 0
                 if "irrigated_land" in self.kinds:
                     irrigation.mark(piece.bands, (r0, c0), irrigation.limit(block), codes[at])
+        if told:
+            codes[told[0]] = 0
         return codes, index
 
     def _smoothed(self, piece: Piece, at: tuple[int, int, int, int], limit: float, codes: Codes) -> None:

@@ -18,6 +18,8 @@ LANDSAT = {
 }
 COMMON = {*SENTINEL2.values()}
 """The names that a band may have."""
+QUALITY = {"scl": "scl", "qa_pixel": "qa_pixel", "fmask_qa": "qa_pixel"}
+"""Bands of classes that say where clouds are: Sentinel-2's scene classification, Landsat's QA bits."""
 WORDS = (
     # The first that fits: "red edge" is no red, "near infrared" is no red either.
     (re.compile(r"red[\s_\-]?edge|红边|^re\d?$", re.I), "rededge071"),
@@ -103,6 +105,8 @@ def _by_code(codes: Sequence[str], landsat: bool, hints: str) -> list[str]:
 def word(text: str) -> str:
     """The common name that a text speaks of, or nothing."""
     plain = text.strip().lower()
+    if quality := QUALITY.get(re.split(r"[\s\-:]", plain)[-1]):
+        return quality
     if plain in COMMON:
         return plain
     return next((name for pattern, name in WORDS if pattern.search(plain)), "")

@@ -27,6 +27,10 @@ STORED = "EPSG:4490"
 Floats = npt.NDArray[np.float32]
 
 
+CLASSES = ("scl", "qa_pixel")
+"""Bands whose numbers are classes or bits: nothing lies between two of them."""
+
+
 class SceneError(Exception):
     """What cannot be read as a scene, in words."""
 
@@ -92,7 +96,8 @@ class Scene:
             kx, ky = source.width / grid.width, source.height / grid.height
             own = Window(window.col_off * kx, window.row_off * ky, window.width * kx, window.height * ky)
             out_shape = shape or (int(window.height), int(window.width))
-            method = Resampling.nearest if (kx, ky) == (1.0, 1.0) and shape is None else Resampling.bilinear
+            exact = ((kx, ky) == (1.0, 1.0) and shape is None) or name in CLASSES
+            method = Resampling.nearest if exact else Resampling.bilinear
             raw = source.read(band.index, window=own, out_shape=out_shape, resampling=method)
             nodata = band.nodata if band.nodata is not None else source.nodatavals[band.index - 1]
         values: Floats = raw.astype(np.float32)

@@ -47,7 +47,7 @@ def find(
     """
     require(scene, ("green", "red", "nir"))
     masks = Masks(scene, kinds)
-    before = Masks(earlier.scene, kinds) if earlier else None
+    before = Masks(earlier.scene, kinds, own_grid=False) if earlier else None
     area = from_stored(scene.grid.crs, aoi) if aoi is not None else None
     own = SceneSource(scene, masks.bands)
     sources: list[Source] = [own]

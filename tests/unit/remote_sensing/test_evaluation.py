@@ -340,6 +340,23 @@ def test_land_in_the_shadow_of_a_cloud_is_no_water(tmp_path: Path) -> None:
     assert mask.sum() - mask[220:250, 220:260].sum() < 0.002 * mask.size
 
 
+@pytest.mark.parametrize("kind", ["scl", "qa_pixel"])
+def test_what_a_scene_says_of_clouds_is_believed_and_of_shadow_only_on_dull_land(kind: str, tmp_path: Path) -> None:  # fmt: skip
+    array = pixels()
+    array[3, 90:110, 130:150] = 60  # dark land: green does not stand out
+    array[:, 90:110, 130:150] = np.array([70, 60, 70, 60, 30, 15])[:, None, None]
+    cloud, shadow, clear = (9, 3, 5) if kind == "scl" else (1 << 3, 1 << 4, 1 << 6)
+    classes = np.full((1, 180, 180), clear)
+    classes[:, 15:60, 15:60], classes[:, 60:160] = cloud, shadow
+    both = np.concatenate([array, classes]).astype(np.uint16)
+    scene = open_scenes(write(tmp_path / "s.tif", both, (*NAMES, kind.upper())))[0]
+    assert {*NAMES, kind} == set(scene.bands)
+    mask = evaluate.mask_by_us(scene, "water_body")
+    assert not mask[15:60, 15:60].any()  # a pond under cloud
+    assert not mask[90:110, 130:150].any()
+    assert mask[120:145, 30:70].mean() > 0.95  # a pond that the classes call shadow
+
+
 def test_snow_and_greenhouses_are_no_clouds(tmp_path: Path) -> None:
     array = pixels(size=200, ponds=()) / 10_000
     array[:, 20:80, 20:80] = np.array([0.8, 0.8, 0.78, 0.7, 0.08, 0.06])[:, None, None]
