@@ -75,7 +75,8 @@ COMPARISONS: tuple[Comparison, ...] = (
     )),
     Comparison("number", True, _levels(
         ("same", 3, .90, .12, "编号（井号）相同", "same well number"),
-        ("shares", 2, .05, .06, "编号（井号）部分相同", "well numbers overlap"),
+        ("listed", 2.5, .05, .01, "编号（井号）在所列范围内", "well number is among those listed"),
+        ("shares", 2, .02, .05, "编号（井号）部分相同", "well numbers overlap"),
         ("one_sided", 1, .04, .20, "仅一方有井号", "only one has a number"),
         ("other", -INF, .01, .62, "编号（井号）不同", "different well numbers"),
     )),

@@ -14,6 +14,9 @@ from app.linkage.engine.rivals import seconds
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 MATCHED = 0.5
+LISTED = [level.name for level in BY_NAME["number"].levels].index("listed")
+LISTED_OFTEN = 50.0
+"""How many times likelier than others a row is a second one whose number the other lists: 1-5号井 is five wells. A guess of 2026-11."""
 OTHER_NUMBER = len(BY_NAME["number"].levels) - 1
 FAR_M_LEVEL = [level.name for level in BY_NAME["distance"].levels].index("10000")
 
@@ -54,17 +57,17 @@ def with_seconds(
 ) -> Floats:
     """Probabilities where a row may be a second one: wells of a field that the permit gives as one intake, an
     intake that is in the register twice. Rows that have a partner of their own keep it."""
-    pair = one_to_one(i, j, p, MATCHED)
-    has_a, has_b = np.zeros(int(i.max(initial=0)) + 1, bool), np.zeros(int(j.max(initial=0)) + 1, bool)
-    has_a[i[pair]], has_b[j[pair]] = True, True
-    plausible = levels["number"] != OTHER_NUMBER
+    listed = levels["number"] == LISTED
+    # A field's point and volume are not those of one of its wells.
+    own = np.where(listed, -model.weights("volume")[levels["volume"]] + np.log(LISTED_OFTEN), 0.0)
     result = p
-    for row, other, free, taken, alone in (
-        (i, j, ~has_a[i], has_b[j], 1 - model.share_b),
-        (j, i, ~has_b[j], has_a[i], 1 - model.share),
-    ):
-        extra, _ = seconds(row, other, log_odds + np.log(alone), p, free & taken & plausible)
-        result = np.maximum(result, extra)
+    for row, other, alone in ((i, j, 1 - model.share_b), (j, i, 1 - model.share)):
+        taken = np.bincount(other, p)[other]
+        best = np.zeros(int(row.max(initial=0)) + 1)
+        np.maximum.at(best, row, p)
+        asked = (best[row] < MATCHED) & (taken >= MATCHED) & (levels["number"] != OTHER_NUMBER)
+        extra, _ = seconds(row, other, log_odds + own + np.log(alone), p, asked)
+        result = np.maximum(result, np.where(asked, np.minimum(1.0, p + extra), 0.0))
     return result
 
 

@@ -98,7 +98,7 @@ def _closer(
 
 
 def _numbers(a: Texts, b: Texts, i: Ints, j: Ints) -> Measured:
-    """3 the same numbers, 2 some the same, 1 only one name has any, 0 different; NaN where neither has."""
+    """3 the same numbers, 2.5 one of several, 2 some the same, 1 only one name has any, 0 different; NaN where neither has."""
     vocabulary: dict[tuple[str, ...], int] = {(): 0}
     x, y = (_number_ids(texts, rows, vocabulary) for texts, rows in ((a, i), (b, j)))
     both = np.flatnonzero((x >= 0) & (y >= 0) & ((x > 0) | (y > 0)))
@@ -109,15 +109,20 @@ def _numbers(a: Texts, b: Texts, i: Ints, j: Ints) -> Measured:
     unsure = np.flatnonzero(result == 0)
     different, back = np.unique(x[unsure] * len(values) + y[unsure], return_inverse=True)
     shared = np.array(
-        [
-            2.0 if set(values[k // len(values)]) & set(values[k % len(values)]) else 0.0
-            for k in different.tolist()
-        ],
+        [_overlap(values[k // len(values)], values[k % len(values)]) for k in different.tolist()],
         np.float32,
     )
     result[unsure] = shared[back]
     found[both] = result
     return found
+
+
+def _overlap(x: tuple[str, ...], y: tuple[str, ...]) -> float:
+    """2.5 where one name lists several numbers and the other is one of them: a well of a field; 2 for a shared number."""
+    shared = set(x) & set(y)
+    if not shared:
+        return 0.0
+    return 2.5 if min(len(x), len(y)) == 1 else 2.0
 
 
 def _number_ids(texts: Texts, rows: Ints, vocabulary: dict[tuple[str, ...], int]) -> Ints:

@@ -11,7 +11,7 @@ from app.linkage.engine.measuring import Measured
 from app.linkage.engine.records import REASON
 
 AGAINST = {
-    "distance": 6, "name": 4, "number": 3, "holder": 4, "uscc": 2, "code": 4, "source_type": 1, "water_body": 2,
+    "distance": 6, "name": 4, "number": 4, "holder": 4, "uscc": 2, "code": 4, "source_type": 1, "water_body": 2,
     "place": 3, "county": 1, "purpose": 1, "volume": 3,
 }  # fmt: skip
 """From which level on a comparison speaks against the pair."""

@@ -12,7 +12,7 @@ from benchmarks.linkage.generated import Errors, Registers, make
 
 @pytest.fixture(scope="module")
 def made() -> Registers:
-    return make(2_500, seed=11)
+    return make(1_500, seed=11)
 
 
 @pytest.fixture(scope="module")
