@@ -134,6 +134,7 @@ export default {
 		register: "Field register",
 		permit: "Permit",
 		holder: "Holder",
+		code: "Code",
 		no: "Permit number",
 		place: "Place",
 		volume: "Annual volume",

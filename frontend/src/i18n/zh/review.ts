@@ -129,6 +129,7 @@ export default {
 		register: "核查登记",
 		permit: "电子证照",
 		holder: "取用水户",
+		code: "编码",
 		no: "许可证编号",
 		place: "地点",
 		volume: "年水量",
