@@ -2,7 +2,7 @@
 # Install what is missing, and only that, on Debian or Ubuntu. Asks nothing.
 #   install.sh python    .venv with the locked packages
 #   install.sh postgis   PostgreSQL and PostGIS
-#   install.sh fonts     a Chinese font, for the names on pictures
+#   install.sh fonts     a Chinese font, for the names on pictures and for printed dossiers
 #   install.sh browser   Chromium, Chinese fonts and what Playwright needs, for the tests
 #   install.sh clients   QGIS and GDAL as GIS people have them, for the tests; those skip where it cannot be had
 #   install.sh peers     the servers that benchmarks compare with
@@ -60,9 +60,9 @@ postgis() {
 }
 
 fonts() {
-  # Names on the pictures that WMS draws; without a Chinese font only the names are missing.
+  # Names on the pictures that WMS draws, and printed dossiers: without a Chinese font these are missing, and nothing else.
   [ -z "$(find /usr/share/fonts /usr/local/share/fonts \( -iname 'NotoSansCJK-Regular*' -o -iname 'SourceHanSans*' -o -iname 'wqy-*' \) -print -quit 2>/dev/null)" ] || return 0
-  (apt_install fonts-wqy-microhei) || say "未安装中文字体，WMS 图上没有地名 · no Chinese font was installed: pictures of WMS have no names"
+  (apt_install fonts-wqy-microhei) || say "未安装中文字体，WMS 图上没有地名，档案不能打印 · no Chinese font was installed: pictures of WMS have no names, and dossiers cannot be printed"
 }
 
 browser() {

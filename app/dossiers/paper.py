@@ -28,6 +28,8 @@ FONTS = (
     "Noto Serif CJK SC", "Droid Sans Fallback", "AR PL UMing CN",
 )  # fmt: skip
 """Fonts with Chinese characters, the best first; scripts/install.sh brings one."""
+NO_FONT = 3
+"""How the typesetter ends where none of them is there."""
 PATIENCE_S = 60
 MAP_PX = (1044, 540)
 """Of the picture: 174 mm across at 152 dots an inch."""
@@ -103,20 +105,27 @@ def pdf(dossier: Dossier, sheet: Sheet) -> bytes:
     with _few_at_a_time, tempfile.TemporaryDirectory(prefix="shuitu-dossier-") as name:
         folder = Path(name)
         _lay_out(folder, dossier, sheet)
-        try:
-            subprocess.run(  # noqa: S603 - our own module, on a folder of our own
-                [sys.executable, "-m", "app.dossiers.typeset", name],
-                check=True,
-                capture_output=True,
-                timeout=PATIENCE_S,
-                cwd=Path(__file__).parents[2],
-            )
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            log.error(
-                "a dossier could not be set", error=str(error), said=(error.stderr or b"").decode()[-2000:]
-            )
-            raise NotReady("档案无法排版，详见日志 (the dossier could not be set; see the log)") from None
+        _set(folder)
         return (folder / "dossier.pdf").read_bytes()
+
+
+def _set(folder: Path) -> None:
+    try:
+        subprocess.run(  # noqa: S603 - our own module, on a folder of our own
+            [sys.executable, "-m", "app.dossiers.typeset", str(folder)],
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            cwd=Path(__file__).parents[2],
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        if getattr(error, "returncode", None) == NO_FONT:
+            raise NotReady(
+                "服务器没有中文字体，无法排版；请管理员运行 scripts/install.sh fonts "
+                "(this machine has no Chinese font: have your operator run scripts/install.sh fonts)"
+            ) from None
+        log.error("a dossier could not be set", error=str(error), said=(error.stderr or b"").decode()[-2000:])
+        raise NotReady("档案无法排版，详见日志 (the dossier could not be set; see the log)") from None
 
 
 def _lay_out(folder: Path, dossier: Dossier, sheet: Sheet) -> None:

@@ -12,8 +12,8 @@ from app.actor import Actor, Permission
 from app.db.engine import transaction
 from app.deps import CurrentActor, Services, ServicesDep, Tx, require
 from app.exchange import feed, rules, service
+from app.exchange.admission import Body, BodyDep, paced
 from app.exchange.examples import PUSH
-from app.exchange.intake import Body, BodyDep, paced
 from app.exchange.schemas import ExchangePage, PushAnswer
 from tiles.versions import Versions
 

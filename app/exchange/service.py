@@ -81,16 +81,7 @@ def push(services: Services, session: Session, actor: Actor, given: Push) -> Pus
         raise NotAllowed("推送数据需要辖区 (to push entries needs a jurisdiction)")
     target = TARGETS[given.target]
     kind: ImportKind = services.parts["import_kinds"][target.kind]
-    items = rules.items_of(given.body, given.media_type)
-    if not items:
-        raise InvalidInput("批次中没有记录 (the batch has no items)", field="body")
-    if len(items) > given.most_items:
-        raise InvalidInput(
-            f"一批最多{given.most_items}条，收到{len(items)}条 (at most {given.most_items} items a batch; {len(items)} came)",
-            field="body",
-            value=len(items),
-            expected=f"≤ {given.most_items}",
-        )
+    items = _items(given)
     batch = rules.batch(kind, items, given.datum)
     chunk, keys = _checked(session, kind, target, batch, actor, _facts(services, session, kind))
     _wait_turn(session, kind)
@@ -116,6 +107,20 @@ def push(services: Services, session: Session, actor: Actor, given: Push) -> Pus
     record.rows_warned = sum(bool(result.warnings) for result in answer.results)
     session.flush()
     return answer
+
+
+def _items(given: Push) -> list[Any]:
+    items = rules.items_of(given.body, given.media_type)
+    if not items:
+        raise InvalidInput("批次中没有记录 (the batch has no items)", field="body")
+    if len(items) > given.most_items:
+        raise InvalidInput(
+            f"一批最多{given.most_items}条，收到{len(items)}条 (at most {given.most_items} items a batch; {len(items)} came)",
+            field="body",
+            value=len(items),
+            expected=f"≤ {given.most_items}",
+        )
+    return items
 
 
 def _facts(services: Services, session: Session, kind: ImportKind) -> object:

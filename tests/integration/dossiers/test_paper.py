@@ -144,6 +144,15 @@ def test_paper_and_map_are_for_officers_who_see_the_place(
     assert log_in("viewer").get(f"/api/dossiers/intakes/{intake}/map.png").content.startswith(b"\x89PNG")
 
 
+def test_without_a_chinese_font_there_is_no_paper_but_a_sentence(
+    log_in: Callable[[str], TestClient], intake: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.dossiers.paper.FONTS", ("No Such Font", "None Such Either"))
+    answer = log_in("gaoyou").get(f"/api/dossiers/intakes/{intake}.pdf")
+    assert answer.status_code == 503
+    assert "install.sh fonts" in answer.json()["detail"]
+
+
 def test_the_ring_stands_at_the_position() -> None:
     from PIL import Image
 

@@ -461,7 +461,7 @@ def test_the_map_shows_a_pushed_intake_at_once(send: Callable[..., Any], service
 def test_who_asks_too_often_is_told_when_to_come_again(
     send: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.exchange import intake as door
+    from app.exchange import admission as door
 
     monkeypatch.setattr(door.pace, "wait_s", lambda account, per_minute: 12.0)
     answer = send("intakes", [intake("U1")])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.errors import InvalidInput
 from app.exchange import rules
-from app.exchange.intake import Pace
+from app.exchange.admission import Pace
 from app.exchange.rules import Cursor
 from app.registry import intake_import, permit_import
 
