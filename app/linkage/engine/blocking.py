@@ -67,7 +67,7 @@ class Blocks:
             (MANY, "code", lambda code: [look_alike(code)]),
             (FEW, "digits", lambda code: [digits(code)] if digits(code) else []),
         ):
-            parts = [_of_words(words, make) for words in side.codes]
+            parts = [_of_words(words, make) for words in side.codes.values()]
             yield (
                 kind,
                 most,

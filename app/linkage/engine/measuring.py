@@ -133,12 +133,20 @@ def _number_ids(texts: Texts, rows: Ints, vocabulary: dict[tuple[str, ...], int]
     return ids[texts.rows[rows]]
 
 
-def _codes(a: Sequence[Words], b: Sequence[Words], i: Ints, j: Ints) -> Measured:
-    """The best of every code of the one against every code of the other."""
+def _codes(a: Mapping[str, Words], b: Mapping[str, Words], i: Ints, j: Ints) -> Measured:
+    """The best of every number of the one against every number of the other.
+
+    Numbers of the same kind may differ; a register's own code that is not the permit's number says nothing, and
+    former numbers only ever agree. Where the sides have no kind in common, what they have is taken for the same kind.
+    """
+    common = (a.keys() & b.keys()) - {"previous_no"}
     found = np.full(len(i), np.nan, np.float32)
-    for left in a:
-        for right in b:
-            found = np.fmax(found, _code(left, right, i, j))
+    for kind, left in a.items():
+        for other, right in b.items():
+            level = _code(left, right, i, j)
+            if common and (kind != other or kind not in common):
+                level[level == 0] = np.nan
+            found = np.fmax(found, level)
     return found
 
 

@@ -54,7 +54,7 @@ def between(a: Side, b: Side) -> Step | None:
 
 
 def _codes(a: Side, b: Side) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    return [_same(x.rows, x.values, y.rows, y.values) for x in a.codes for y in b.codes]
+    return [_same(x.rows, x.values, y.rows, y.values) for x in a.codes.values() for y in b.codes.values()]
 
 
 def _twins(a: Texts, b: Texts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -1,6 +1,6 @@
 """A side of the linkage, cleaned once: each different text is cleaned once and rows point at it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class Side:
     holder: Texts
     place: Texts
     water_body: Texts
-    codes: tuple[Words, ...]
+    codes: Mapping[str, Words]
     """`code`, `permit_no`, `previous_no`, those that the side gives."""
     uscc: Words
     county: Words
@@ -83,7 +83,7 @@ def cleaned(table: pa.Table) -> Side:
         holder=_texts(table["holder"]),
         place=_texts(_joined(table["town"], table["place"])),
         water_body=_texts(table["water_body"]),
-        codes=tuple(_words(table[c], clean_code) for c in CODES if table[c].null_count < len(table)),
+        codes={c: _words(table[c], clean_code) for c in CODES if table[c].null_count < len(table)},
         uscc=_words(table["uscc"], clean_code),
         county=_words(table["county_code"], fold),
         source=_words(table["source_type"], fold),

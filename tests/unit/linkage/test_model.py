@@ -141,3 +141,39 @@ def test_decided_pairs_bring_probabilities_in_line(decided: int) -> None:
 def test_too_few_decisions_change_nothing() -> None:
     assert fitted(np.linspace(0, 1, 20), np.arange(20) % 2 == 0) is None
     assert applied(np.array([0.3]), None).tolist() == [0.3]
+
+
+# ── numbers of several kinds ─────────────────────────────────────────────────────────────────────────
+
+
+def code_level(left: dict[str, str], right: dict[str, str]) -> float:
+    a, b = (cleaned(pa.Table.from_pylist([{"id": "1", **side}])) for side in (left, right))
+    at = np.zeros(1, np.int64)
+    return float(measures(a, b, at, at, Statistics.of(a, b))["code"][0])
+
+
+def test_a_code_of_another_kind_is_no_evidence_against() -> None:
+    assert np.isnan(
+        code_level(
+            {"code": "320001", "previous_no": "77123"},
+            {"code": "", "permit_no": "D321084G2020-0001", "previous_no": "99"},
+        )
+    )
+    assert (
+        code_level({"code": "320001", "permit_no": "D321084G2020-0001"}, {"permit_no": "D321084G2020-0001"})
+        == 4
+    )
+    assert (
+        code_level({"code": "320001", "permit_no": "D321084G2020-0009"}, {"permit_no": "D321084G2021-1234"})
+        == 0
+    )
+
+
+def test_a_former_number_counts_where_the_present_one_is_new() -> None:
+    new = {"permit_no": "D321084G2024-0555", "previous_no": "D321084G2019-0017"}
+    assert code_level({"permit_no": "D321084G2019-0017"}, new) == 4
+
+
+def test_sides_that_name_their_number_differently_are_compared() -> None:
+    assert code_level({"code": "A012345"}, {"permit_no": "A012345"}) == 4
+    assert code_level({"code": "A012345"}, {"permit_no": "A999888"}) == 0
