@@ -9,6 +9,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import rasterio
 import rasterio.features
 from rasterio.enums import Resampling
@@ -156,13 +157,33 @@ def _polygons(path: Path, scene: Scene, kind: str, value: str | None) -> Label:
 
 def polygons(path: Path) -> gpd.GeoDataFrame:
     """The shapes of a file. Raises SceneError if there are none or nobody says where they lie."""
+    if not path.exists():
+        raise SceneError(f"没有 {path} (there is no such file)")
     try:
-        frame = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+        if path.suffix.lower() == ".csv":
+            frame = _table(path)
+        else:
+            frame = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+    except SceneError:
+        raise
     except Exception as error:  # pyogrio and fiona raise their own kinds
         raise SceneError(f"无法读取 {path.name} (cannot be read): {error}") from None
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
         raise SceneError(f"{path.name} 没有坐标系 (has no coordinate reference system)")
     return frame[~(frame.geometry.is_empty | frame.geometry.isna())].reset_index(drop=True)
+
+
+LON, LAT = ("lon", "lng", "longitude", "x", "经度"), ("lat", "latitude", "y", "纬度")
+
+
+def _table(path: Path) -> gpd.GeoDataFrame:
+    """A table of points in longitude and latitude (WGS 84 or CGCS2000)."""
+    rows = pd.read_csv(path)
+    columns = {str(name).strip().lower(): name for name in rows.columns}
+    lon, lat = (next((columns[n] for n in names if n in columns), None) for names in (LON, LAT))
+    if lon is None or lat is None:
+        raise SceneError(f"{path.name} 没有经纬度列 (no columns of longitude and latitude)")
+    return gpd.GeoDataFrame(rows, geometry=gpd.points_from_xy(rows[lon], rows[lat]), crs="EPSG:4490")
 
 
 def _meant(frame: gpd.GeoDataFrame, kind: str, value: str | None) -> tuple[str | None, Any, str]:

@@ -176,8 +176,10 @@ def _trial(
     known = bodies is not None and len(bodies) > 0
     true = bodies.to_crs(crs).geometry.to_numpy() if known and bodies is not None else shapes
     reach = options.reach.water_m + NOISE_M + scene.grid.pixel_m
-    frame = gpd.GeoDataFrame({"row": np.arange(len(flat))}, geometry=flat.to_numpy(), crs=crs)
-    owner = _nearest(flat.to_numpy(), true, reach)
+    takes = np.concatenate([_source_types(visible), _source_types(hidden)])
+    frame = gpd.GeoDataFrame({"source_type": takes}, geometry=flat.to_numpy(), crs=crs)
+    # A well takes from no water that is seen from above.
+    owner = np.where(takes == compare.NO_SURFACE, -1, _nearest(flat.to_numpy(), true, reach))
     if known and bodies is not None and "status" in bodies:
         # Who drew the bodies says which of them are registered: neighbours are not mistaken for each other.
         told = bodies["status"].astype(str).to_numpy()
@@ -188,6 +190,14 @@ def _trial(
             if (these := np.flatnonzero(told == name)).size and rows.size:
                 owner[rows] = _one_each(flat.to_numpy()[rows], true[these], these, owner[rows])
     return Trial(scene, group, shapes, true, _belongs(shapes, true), owner, known, frame, crs)
+
+
+def _source_types(points: gpd.GeoDataFrame) -> npt.NDArray[np.str_]:
+    """groundwater or surface_water, by whatever words the register has; surface water where it has none."""
+    if "source_type" not in points:
+        return np.full(len(points), "surface_water")
+    well = points["source_type"].astype(str).str.contains("ground|well|地下|井", case=False)
+    return np.where(well, compare.NO_SURFACE, "surface_water")
 
 
 def _belongs(shapes: Array, bodies: Array) -> npt.NDArray[np.int64]:
@@ -225,7 +235,10 @@ def _judge(trial: Trial, hidden: Array, moved: Array, options: Options, noise_m:
     shifted = shapely.transform(points.geometry.to_numpy(), lambda xy: xy + moved[~hidden])
     # A register states its error as a radius that most positions keep: twice the deviation of one direction.
     error = max(2 * noise_m, NOISE_M)
-    register = register_of(gpd.GeoDataFrame(geometry=shifted, crs=trial.crs), error)
+    kept = gpd.GeoDataFrame(
+        {"source_type": points["source_type"].to_numpy()}, geometry=shifted, crs=trial.crs
+    )
+    register = register_of(kept, error)
     candidates = judged(trial.group, trial.scene, False, register, options)
     row = {id(shape): i for i, shape in enumerate(trial.group.polygons)}
     rows = np.array([row[id(shape)] for _, shape in candidates], np.int64)

@@ -312,6 +312,21 @@ def test_hidden_intakes_are_found_again_by_command(scene: Path, tmp_path: Path) 
     assert report["ece"] <= 1
 
 
+def test_registers_may_be_tables_and_wells_explain_no_pond(scene: Path, tmp_path: Path) -> None:
+    shores = [shapely.Point(WEST + c * 10, NORTH - (r + h / 2) * 10) for r, c, h, _ in PONDS]
+    at = gpd.GeoSeries(shores, crs=CRS).to_crs("EPSG:4326")
+    rows = [f"{p.x},{p.y},{kind}" for p, kind in zip(at, ("地表水", "地下水", "地表水"), strict=True)]
+    for name, part in (("v", rows[:2]), ("h", rows[2:])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["经度,纬度,source_type", *part]), "utf-8")
+    visible, hidden = (labels.polygons(tmp_path / f"{name}.csv") for name in "vh")
+    report = recovery.recover(open_scenes(scene), visible, hidden, seeds=1)
+    assert report["given"]["hidden_found"] == 1
+    assert report["given"]["unknown"] == 1  # the pond beside the well
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(SceneError, match="经纬度"):
+        labels.polygons(tmp_path / "bad.csv")
+
+
 def test_an_intake_explains_the_nearest_water_and_not_its_neighbour(tmp_path: Path) -> None:
     twins = ((20, 20, 30, 20), (20, 43, 30, 20))  # 30 m of land between two ponds
     path = write(tmp_path / "s.tif", pixels(ponds=twins).astype(np.uint16), NAMES)

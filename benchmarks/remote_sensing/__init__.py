@@ -1,0 +1,1 @@
+"""What each piece of evidence is worth: the same figures without it."""
