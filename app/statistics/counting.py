@@ -98,15 +98,18 @@ def _from_cells(connection: Connection, asked: Question, where: Conditions) -> l
         read = Classes(*(getattr(read, name)[kept] for name in ("county", "basin", "class_no", "n", "volume")))  # fmt: skip
     rows = _codes(asked, asked.by, read)
     columns = np.zeros_like(rows) if asked.across is None else _codes(asked, asked.across, read)
-    pairs, at = np.unique(np.stack([rows, columns]), axis=1, return_inverse=True)
-    n, volume = (_summed(values, at.ravel(), pairs.shape[1]) for values in (read.n, read.volume))
+    wide = int(columns.max(initial=0)) + 1
+    places, starts, order = _grouped(rows * wide + columns)
+    if not len(starts):
+        return []
+    n, volume = (np.add.reduceat(values[order], starts) for values in (read.n, read.volume))
     return [
         (
-            _key(asked, asked.by, int(row)),
-            None if asked.across is None else _key(asked, asked.across, int(column)),
+            _key(asked, asked.by, place // wide),
+            None if asked.across is None else _key(asked, asked.across, place % wide),
             Sum(int(n[i]), int(volume[i])),
         )
-        for i, (row, column) in enumerate(pairs.T)
+        for i, place in enumerate(places.tolist())
     ]
 
 
@@ -169,10 +172,13 @@ def _key(asked: Question, of: Dimension, code: int) -> Key:
     return values[code] if code < len(values) else None
 
 
-def _summed(values: Array, at: Array, groups: int) -> Array:
-    sums = np.zeros(groups, np.int64)
-    np.add.at(sums, at, values)
-    return sums
+def _grouped(places: Array) -> tuple[Array, Array, Array]:
+    """The distinct places, where each begins in their order, and that order."""
+    # A stable sort of integers is a radix sort: a million entries take some ten milliseconds.
+    order = np.argsort(places, kind="stable")
+    there = places[order]
+    starts = np.flatnonzero(np.diff(there, prepend=-1))
+    return there[starts], starts, order
 
 
 # ── from entries ────────────────────────────────────────────────────────────────────────────────────
