@@ -27,6 +27,7 @@ const PLAIN: Switches = {
 	accent: "#00838f",
 	overlay: null,
 	filters: new Map(),
+	past: null,
 };
 const kinds = new Map([["intakes", "point"]]);
 const ids = (style: StyleSpecification) => style.layers.map((layer) => layer.id);
@@ -56,6 +57,13 @@ it("lays imagery above the ground and below the register", () => {
 it("asks for tiles under the filter, of the filtered layer only", () => {
 	const made = compose(SERVER, kinds, { ...PLAIN, filters: new Map([["intakes", "status IN ('in_use')"]]) });
 	expect(made.sources.intakes).toMatchObject({ tiles: ["/old?filter=status%20IN%20('in_use')"] });
+	expect(made.sources.regions).toMatchObject({ tiles: ["/r"] });
+});
+it("asks for tiles of a past day, of the layers that have a past, beside the filter", () => {
+	const filters = new Map([["intakes", "a = 1"]]);
+	const past = { day: "2024-06-30", layers: new Set(["intakes", "permits"]) };
+	const made = compose(SERVER, kinds, { ...PLAIN, filters, past });
+	expect(made.sources.intakes).toMatchObject({ tiles: ["/old?filter=a%20%3D%201&datetime=2024-06-30"] });
 	expect(made.sources.regions).toMatchObject({ tiles: ["/r"] });
 });
 it("knows which style layers draw features", () => expect(drawn(SERVER, "intakes")).toEqual(["intakes"]));

@@ -15,6 +15,7 @@ const LAYER: Layer = {
 	minzoom: 0,
 	maxzoom: 14,
 	cells: true,
+	past: true,
 	ring: null,
 	tilejson: "",
 	features: "",

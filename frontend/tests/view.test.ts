@@ -13,6 +13,7 @@ const FULL: View = {
 	open: "region",
 	pin: [119.5, 32.8],
 	scene: 3,
+	day: "2024-06-30",
 	bands: "false_colour",
 	theme: "dark",
 	lang: "en",
@@ -36,6 +37,8 @@ describe("the view in the address", () => {
 		["region", "32'--"],
 		["pin", "500,1"],
 		["scene", "x"],
+		["day", "2024-02-30"],
+		["day", "1999-01-01"],
 		["theme", "pink"],
 		["lang", "fr"],
 	])("takes a malformed %s=%s for absent", (name, value) =>

@@ -83,6 +83,7 @@ def panel(layer: Layer, audience: Audience) -> dict[str, Any]:
         "minzoom": layer.minzoom,
         "maxzoom": layer.maxzoom,
         "cells": layer.points is not None,
+        "past": layer.source.past is not None and audience == "officer",
         "ring": _ring(layer),
         "fields": [f.model_dump(exclude={"audience"}, exclude_none=True) for f in layer.fields_for(audience)],
         "legend": legend(layer, audience),

@@ -59,3 +59,22 @@ def test_a_permit_is_issued_and_opens(visit: Callable[..., Visit]) -> None:
     expect(drawer.get_by_role("heading", name="D321084S2026-7001")).to_be_visible()
     volume = "select annual_volume_m3 from shuitu.permits where permit_no = 'D321084S2026-7001'"
     assert one.facts(volume) == 125_000
+
+
+def test_a_past_day_is_in_the_address_on_the_map_and_in_the_dossier(visit: Callable[..., Visit]) -> None:
+    one = visit("yangzhou")
+    permit = one.facts("select max(id) from shuitu.permits where version = 1 and valid_from = '2024-01-01'")
+    intake = one.facts("select intake_id from shuitu.permit_intakes where permit_id = :id", id=permit)
+    one.open(f"/?sel=intakes:{intake}")
+    bar, drawer = one.page.locator("section.time"), one.page.locator("aside.side")
+    bar.get_by_role("button", name="历史日期").click()
+    bar.get_by_label("日期", exact=True).fill("2023-12-31")
+    expect(bar).to_contain_text("2023-12-31 的登记情况")
+    expect(drawer).to_contain_text("2023-12-31 的登记情况")
+    expect(drawer).to_contain_text("待定")  # its permit began a day later
+    assert "day=2023-12-31" in one.page.url
+    asked = "() => window.__map.getSource('intakes').tiles.every(t => t.includes('datetime=2023-12-31'))"
+    one.until(asked, "tiles of the day")
+    bar.get_by_role("button", name="回到今天", exact=True).click()
+    expect(drawer).to_contain_text("已对应")
+    assert "day=" not in one.page.url

@@ -53,6 +53,8 @@ export interface Layer {
 	minzoom: number;
 	maxzoom: number;
 	cells: boolean;
+	/** Can it be shown as it was on a past day? */
+	past: boolean;
 	/** The class whose share the arc around an overview cell tells. */
 	ring: LegendEntry | null;
 	fields: Field[];

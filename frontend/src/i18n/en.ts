@@ -3,6 +3,7 @@ import matching from "./en/matching";
 import permits from "./en/permits";
 import review from "./en/review";
 import statistics from "./en/statistics";
+import time from "./en/time";
 import type zh from "./zh";
 
 type Same<T> = { [K in keyof T]: T[K] extends string ? string : Same<T[K]> };
@@ -13,6 +14,7 @@ const en: Same<typeof zh> = {
 	permits,
 	review,
 	statistics,
+	time,
 	basins: {
 		1: "Changjiang (Yangtze)",
 		2: "Huanghe (Yellow River)",

@@ -3,6 +3,7 @@ import matching from "./zh/matching";
 import permits from "./zh/permits";
 import review from "./zh/review";
 import statistics from "./zh/statistics";
+import time from "./zh/time";
 
 export default {
 	dossier,
@@ -10,6 +11,7 @@ export default {
 	permits,
 	review,
 	statistics,
+	time,
 	basins: { 1: "长江委", 2: "黄委", 3: "淮委", 4: "海委", 5: "珠江委", 6: "松辽委", 7: "太湖局" },
 	app: { name: "水图", full: "取水口“一张图”" },
 	common: {

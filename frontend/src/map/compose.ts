@@ -7,7 +7,7 @@
 import type { FilterSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
 import type { Bounds } from "@/api/pending";
 import type { Selection } from "@/state/view";
-import { withFilter } from "./facets";
+import { withFilter, withQuery } from "./facets";
 
 export interface Overlay {
 	scene: number;
@@ -28,6 +28,8 @@ export interface Switches {
 	overlay: Overlay | null;
 	/** CQL2 text by layer, of those that are filtered. */
 	filters: ReadonlyMap<string, string>;
+	/** A past day, and the layers that can be shown as they were on it; null: today. */
+	past: { day: string; layers: ReadonlySet<string> } | null;
 }
 
 type Part = "label" | "cells" | undefined;
@@ -105,6 +107,12 @@ export function compose(
 		const source = sources[id];
 		if (source?.type !== "vector") continue;
 		sources[id] = { ...source, tiles: (source.tiles ?? []).map((address) => withFilter(address, filter)) };
+	}
+	for (const id of s.past?.layers ?? []) {
+		const source = sources[id];
+		if (source?.type !== "vector") continue;
+		const tiles = (source.tiles ?? []).map((address) => withQuery(address, "datetime", s.past?.day ?? ""));
+		sources[id] = { ...source, tiles };
 	}
 	let layers: LayerSpecification[] = server.layers.map((layer) => {
 		const of = tag(layer).layer;

@@ -75,7 +75,10 @@ export function cql(layer: Layer, chosen: Chosen | undefined): string {
 }
 
 /** A tile address that carries the filter. */
-export function withFilter(address: string, filter: string): string {
-	if (!filter) return address;
-	return `${address}${address.includes("?") ? "&" : "?"}filter=${encodeURIComponent(filter)}`;
+export const withFilter = (address: string, filter: string): string => withQuery(address, "filter", filter);
+
+/** A tile address that asks for one thing more, if it is said. */
+export function withQuery(address: string, name: string, value: string): string {
+	if (!value) return address;
+	return `${address}${address.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`;
 }

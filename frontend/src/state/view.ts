@@ -3,6 +3,7 @@
 import { reactive } from "vue";
 import type { LocationQuery, Router } from "vue-router";
 import type { Lang } from "@/lib/format";
+import { dayOf } from "./day";
 
 export type Theme = "light" | "dark";
 
@@ -36,6 +37,8 @@ export interface View {
 	pin: [number, number] | null;
 	/** Scene whose picture lies under the data, and how it is rendered. */
 	scene: number | null;
+	/** The past day that the map shows; null: today. */
+	day: string | null;
 	bands: Bands;
 	theme: Theme | null;
 	lang: Lang | null;
@@ -99,6 +102,7 @@ export function parse(query: LocationQuery): View {
 		open: oneOf(query.open, ["account", "region", "issue"] as const),
 		pin: pin(query.pin),
 		scene: Number.isInteger(scene) ? scene : null,
+		day: dayOf(query.day),
 		bands: oneOf(query.bands, ["true", "false_colour"] as const) ?? "true",
 		theme: oneOf(query.theme, ["light", "dark"] as const),
 		lang: oneOf(query.lang, ["zh", "en"] as const),
@@ -118,13 +122,14 @@ export function format(view: View): Record<string, string> {
 	if (view.open) query.open = view.open;
 	if (view.pin) query.pin = view.pin.join(",");
 	if (view.scene !== null) query.scene = String(view.scene);
+	if (view.day) query.day = view.day;
 	if (view.bands !== "true") query.bands = view.bands;
 	if (view.theme) query.theme = view.theme;
 	if (view.lang) query.lang = view.lang;
 	return query;
 }
 
-const KEYS = ["at", "layers", "f", "sel", "region", "open", "pin", "scene", "bands", "theme", "lang"];
+const KEYS = ["at", "layers", "f", "sel", "region", "open", "pin", "scene", "day", "bands", "theme", "lang"];
 
 /** The one view of this page. Read it anywhere; change it by `go` or `note` only. */
 export const view = reactive<View>(parse({}));
