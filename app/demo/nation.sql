@@ -21,6 +21,9 @@ cross join lateral (select current_date - p.age_days - case p.status when 1 then
 cross join lateral (select 'D' || p.county || (array['S', 'G'])[p.source + 1] || extract(year from first) || '-' || lpad(p.serial::text, 6, '0') as no) n
 order by p.id;
 -- next
+insert into shuitu.permit_events (permit_id, version, event, effective_on, actor_name, county_code)
+select p.id, 1, 'issue', p.valid_from, 'system:nation', p.county_code from shuitu.permits p cross join base b where p.id > b.permit;
+-- next
 insert into shuitu.intakes (id, code, code_scheme, name, holder_id, holder_name, county_code, source_type, abstraction_mode, works_type,
   purpose, permit_state, annual_volume_m3, geom) overriding system value
 select i.id + b.intake, i.county || lpad(i.serial::text, 6, '0'), 'generated',
