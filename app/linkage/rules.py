@@ -11,7 +11,6 @@ from typing import Any
 from app.errors import Conflict, InvalidInput
 from app.linkage.schemas import Action, Agreement, Comparison, Outcome
 
-LINKED: tuple[Outcome, ...] = ("one_to_one", "n_to_one", "one_to_n")
 OUTCOMES: dict[Outcome, str] = {
     "one_to_one": "一口一证",
     "n_to_one": "多口一证",
@@ -37,7 +36,6 @@ OF_INTAKE: frozenset[Action] = frozenset(
     {"accept", "reject", "reassign", "split", "unlicensed", "exempt", "postpone"}
 )
 OF_PERMIT: frozenset[Action] = frozenset({"accept", "reject", "register", "missing", "postpone"})
-IN_BULK: frozenset[Action] = frozenset({"accept", "reject", "unlicensed", "exempt", "postpone"})
 
 
 def check(action: Action, *, of_intake: bool, ground: str | None, targets: int) -> None:
@@ -68,7 +66,8 @@ def outcome_of(partners: Sequence[int]) -> Outcome:
     """The outcome of an intake by its links in force: for each, how many intakes share the permit's intake.
 
     One permit intake and one entry is 1:1; several entries that are one permit intake n:1; an entry that is several
-    permit intakes 1:n. Without links there is nothing to derive: `pending`.
+    permit intakes 1:n. Without links there is nothing to derive: `pending`. `standing.DERIVE` is the same for many at
+    once; a test holds them equal.
     """
     if not partners:
         return "pending"

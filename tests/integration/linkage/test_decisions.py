@@ -9,6 +9,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from app.deps import Services
+from app.linkage import rules, standing
 from app.maps.publishing import publish_counties
 from tests.integration.linkage.world import BAOYING, GAOYOU, World
 
@@ -262,8 +263,6 @@ def test_a_proposed_permit_of_another_county_is_seen_and_can_be_accepted(world: 
 
 def test_a_permits_intake_nobody_registered_becomes_an_entry_and_back(world: World, log_in: LogIn) -> None:
     with world.session() as session:
-        from app.linkage import standing
-
         standing.settle_county(session, GAOYOU, None)
     assert world.without() == {
         "P1.1 pending", "P1.2 pending", "P2.1 pending", "P3 permit_without_intake",
@@ -312,3 +311,28 @@ def test_progress_counts_decided_of_in_scope_by_county(world: World, log_in: Log
     assert by[GAOYOU]["by_outcome"] == {"one_to_one": 1, "pending": 2}
     assert by[BAOYING]["by_outcome"] == {"intake_without_permit": 1} and by[BAOYING]["by_person"] == 1
     assert "河道外" in found["denominator"]
+
+
+def test_many_outcomes_at_once_are_those_of_the_rule(world: World) -> None:
+    """Every way in which three entries may be linked to a permit's two intakes and a permit without any."""
+    keys = [("P1", "P1.1"), ("P1", "P1.2"), ("P3", None)]
+    names = ("A1", "A2", "A3")
+    for code in range(4**3):
+        # Each entry: no link, P1.1, P1.2 with P3, or P3.
+        chosen = [((), (0,), (1, 2), (2,))[code // 4**n % 4] for n in range(3)]
+        with world.session() as session:
+            session.execute(text("delete from shuitu.permit_intakes"))
+            session.execute(
+                text("update shuitu.link_outcomes set outcome = 'pending' where intake_id is not null")
+            )
+            for name, links in zip(names, chosen, strict=True):
+                for link in links:
+                    permit, point = keys[link]
+                    session.execute(
+                        text("insert into shuitu.permit_intakes (permit_id, intake_id, permit_point_id, county_code) values (:p, :i, :t, :c)"),
+                        {"p": world.permits[permit], "i": world.intakes[name], "t": world.points[point] if point else None, "c": GAOYOU},
+                    )  # fmt: skip
+            standing.settle(session, [world.intakes[name] for name in names], [])
+        for name, links in zip(names, chosen, strict=True):
+            sharing = [sum(link in others for others in chosen) for link in links]
+            assert world.outcome(name) == rules.outcome_of(sharing), chosen
