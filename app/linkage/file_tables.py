@@ -18,7 +18,7 @@ from charset_normalizer import from_bytes
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from app.errors import InvalidInput
+from app.errors import InvalidInput, UnreadableFile
 from app.imports import datums, reader
 from app.imports.angles import AngleError, parse_angle
 from app.imports.mapping import Mapping
@@ -51,6 +51,8 @@ class Register:
 
 def read(path: Path, section: Section) -> Register:
     """The whole file. Raises UnreadableFile."""
+    if not path.is_file():
+        raise UnreadableFile(f"没有文件 {path} (there is no such file)", file=str(path))
     encoding = section.encoding
     suffix = path.suffix.lower()
     if encoding is None and (

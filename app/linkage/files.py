@@ -151,12 +151,14 @@ def _unmatched(
 
 
 def write(rows: Sequence[tuple[str, str, float, str, str, str]], path: Path) -> None:
-    """pairs.csv, UTF-8."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(HEADING)
-        for a, b, probability, *rest in rows:
-            writer.writerow((a, b, f"{probability:.4f}", *rest))
+    """pairs.csv, UTF-8. Raises InvalidInput where it cannot be written."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(HEADING)
+            writer.writerows((a, b, f"{probability:.4f}", *rest) for a, b, probability, *rest in rows)
+    except OSError as error:
+        raise InvalidInput(f"无法写入 {path} (cannot be written): {error.strerror}", file=str(path)) from None
 
 
 def accuracy(rows: Sequence[tuple[str, str, float, str, str, str]], truth: Path) -> dict[str, float]:

@@ -251,6 +251,13 @@ def test_the_command_writes_pairs_and_tells_accuracy(tmp_path: Path, right: Path
     assert all(0 <= float(row["probability"]) <= 1 for row in rows)
 
 
+def test_files_that_are_not_there_are_told_in_a_sentence(tmp_path: Path, right: Path) -> None:
+    with pytest.raises(InvalidInput, match="no such file"):
+        pairs(tmp_path / "nowhere.csv", right)
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        files.write([], tmp_path / "nowhere" / "pairs.csv")
+
+
 def test_a_guessed_mapping_can_be_written_and_used(tmp_path: Path, right: Path) -> None:
     a = tmp_path / "a.csv"
     frame().to_csv(a, index=False)
