@@ -97,20 +97,17 @@ SAME_WATER_PIXELS = 1.5
 def _nearest_water(
     objects: gpd.GeoSeries, kinds: list[str], intakes: gpd.GeoDataFrame, error: npt.NDArray[np.float64], pixel_m: float
 ) -> npt.NDArray[np.float64]:  # fmt: skip
-    """Up to what distance from each intake water is its own, m: the nearest, and what may as well be it.
+    """Up to what distance from each intake water may be its own, m.
 
-    Where several intakes are nearest to one water, one of them may belong to its neighbour: half of its
-    position error is allowed for.
+    The nearest water, and what lies no farther beyond it than the intake's position may be wrong.
     """
     shapes = objects.to_numpy()[np.array([kind == "water_body" for kind in kinds], bool)]
     made = np.full(len(intakes), np.inf)
     if len(shapes):
-        (at, water), distance = shapely.STRtree(shapes).query_nearest(
+        (at, _), distance = shapely.STRtree(shapes).query_nearest(
             intakes.geometry.to_numpy(), return_distance=True, all_matches=False
         )
-        spare = np.bincount(water, minlength=len(shapes))[water] > 1
-        slack = np.maximum(SAME_WATER_PIXELS * pixel_m, np.where(spare, 0.5 * error[at], 0.0))
-        made[at] = distance + slack
+        made[at] = distance + np.maximum(SAME_WATER_PIXELS * pixel_m, error[at])
     return made
 
 

@@ -93,27 +93,27 @@ def hidden(imagery: Path, seeds: int) -> Iterator[dict[str, Any]]:
         n: gpd.read_file(imagery / PRAIRIE / f"{n}.geojson")
         for n in ("register_visible", "register_hidden", "truth_bodies_2020")
     }
-    for name, changes in (
-        ("whole", {}),
-        ("an intake serves all water in reach", {"SAME_WATER_PIXELS": np.inf}),
-        ("an intake serves none but the nearest", {"SAME_WATER_PIXELS": 0.0}),
-    ):
-        with (
-            patch.multiple(compare, **changes)
-            if changes
-            else patch.object(compare, "NO_SURFACE", compare.NO_SURFACE)
+    plain = compare._nearest_water
+
+    def blind(objects: Any, kinds: Any, intakes: Any, error: Any, pixel_m: float) -> Any:
+        return plain(objects, kinds, intakes, np.zeros_like(error), pixel_m)
+
+    def everything(objects: Any, kinds: Any, intakes: Any, error: Any, pixel_m: float) -> Any:
+        return np.full(len(intakes), np.inf)
+
+    for noise in (15.0, 30.0, 60.0):
+        for name, rule in (
+            ("whole", plain),
+            ("an intake serves all water in reach", everything),
+            ("its position error is not regarded", blind),
         ):
-            report = recovery.recover(
-                [naip(imagery, "2020-08-31")], read["register_visible"], read["register_hidden"],
-                bodies=read["truth_bodies_2020"], seeds=seeds,
-            )  # fmt: skip
-        yield {
-            "evidence": name,
-            "precision": report["precision"],
-            "recall": report["recall"],
-            "ece": report["ece"],
-            "ece, not calibrated": report["ece_raw"],
-        }
+            with patch.object(compare, "_nearest_water", rule):
+                report = recovery.recover(
+                    [naip(imagery, "2020-08-31")], read["register_visible"], read["register_hidden"],
+                    bodies=read["truth_bodies_2020"], seeds=seeds, noise_m=noise,
+                )  # fmt: skip
+            figures = {f: report[f] for f in ("precision", "recall", "ece", "ece_raw")}
+            yield {"evidence": name, "noise, m": noise, **figures}
 
 
 def row(name: str, report: dict[str, Any]) -> dict[str, Any]:
