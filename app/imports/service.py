@@ -301,30 +301,39 @@ def cancel(session: Session, import_id: UUID) -> Import:
 
 
 def reject_duplicates(
-    session: Session, kind: ImportKind, import_id: str, key: str, same: str, field: str, title: str
+    session: Session,
+    kind: ImportKind,
+    import_id: str,
+    key: str,
+    same: str,
+    field: str,
+    title: str,
+    *,
+    away: str = "null::float8",
 ) -> None:
     """Of staged rows with one key the first stays; the others go to the rejects, unless they say the very same.
 
     `key` and `same` are SQL expressions over the staging table, from the kind's own code; `field` is
-    the one that the report names.
+    the one that the report names. `away` may say how many metres a row lies from the first, by its window `w`.
     """
     session.execute(
         text(f"""
         with repeated as materialized (
-          select row_no, first_row, same from (
+          select row_no, first_row, same, away from (
             select row_no, first_value(row_no) over w as first_row, row_number() over w as n,
-                   md5(row({same})::text) = first_value(md5(row({same})::text)) over w as same
+                   md5(row({same})::text) = first_value(md5(row({same})::text)) over w as same, {away} as away
             from (select *, count(*) over (partition by {key}) as times from staging.{kind.staging} where import_id = :id) s
             where times > 1 window w as (partition by {key} order by row_no)
           ) ranked where n > 1
         ), dropped as (
           delete from staging.{kind.staging} s using repeated r
-          where s.import_id = :id and s.row_no = r.row_no returning r.row_no, s.{field}::text as shown, r.first_row, r.same
+          where s.import_id = :id and s.row_no = r.row_no returning r.row_no, s.{field}::text as shown, r.first_row, r.same, r.away
         )
         insert into shuitu.import_rejects (import_id, row_no, severity, field, value, reason, message, expected, raw)
         select :id, row_no, case when same then 'warning' else 'reject' end, :field, shown,
-               case when same then 'repeated' else 'duplicate' end,
+               case when same then 'repeated' when away > 1 then 'another_place' else 'duplicate' end,
                case when same then '与第' || first_row || '行相同，只计一次 (says the same as row ' || first_row || '; counted once)'
+                    when away > 1 then :title || '与第' || first_row || '行相同，坐标却相差约 ' || round(away) || ' m，请核对后重报 (is that of row ' || first_row || ', but lies elsewhere)'
                     else :title || '与第' || first_row || '行重复但内容不同 (is that of row ' || first_row || ', which says otherwise)' end,
                '', null
         from dropped"""),

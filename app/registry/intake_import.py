@@ -187,6 +187,9 @@ on conflict (code_scheme, code) do update set
 where ({", ".join("i." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(i.geom)) is distinct from
       ({", ".join("excluded." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(excluded.geom))
 returning (xmax = 0) as new, id, county_code"""
+FROM_FIRST = """st_distance(st_setsrid(st_makepoint(lon, lat), 4490)::geography,
+  st_setsrid(st_makepoint(first_value(lon) over w, first_value(lat) over w), 4490)::geography)"""
+"""Metres from the first row with the same code."""
 SAME_PLACE = """
 insert into shuitu.import_rejects (import_id, row_no, severity, field, value, reason, message, expected)
 select import_id, row_no, 'warning', 'lon,lat', lon || ',' || lat, 'same_place',
@@ -213,7 +216,9 @@ from named n where not exists (select 1 from shuitu.permits p where p.permit_no 
 
 def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     """Upsert by (scheme, code), link to the permits named, and settle the permit states."""
-    reject_duplicates(session, KIND, import_id, "(code_scheme, code)", SAME, "code", "取水口编码")
+    reject_duplicates(
+        session, KIND, import_id, "(code_scheme, code)", SAME, "code", "取水口编码", away=FROM_FIRST
+    )
     links.outside(
         session, import_id, "intakes", "intakes", "f.code_scheme = s.code_scheme and f.code = s.code", "code"
     )

@@ -13,6 +13,7 @@ from app.imports.staging import numeric
 from app.imports.values import BadValue
 from app.regions import locate
 from app.registry import numbers, rules
+from app.registry.intake_import import FROM_FIRST
 from app.registry.queries import beyond_scope
 
 LARGEST_SEQ = 9_999
@@ -186,7 +187,7 @@ where s.import_id = cast(:id as uuid) and s.county_code <> p.county_code"""
 def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
     """Upsert by permit and number on the permit; every row that cannot be is told why, the rest comes in."""
     given = {"id": import_id}
-    reject_duplicates(session, KIND, import_id, KEY, SAME, "permit_no", "同一许可证的取水口")
+    reject_duplicates(session, KIND, import_id, KEY, SAME, "permit_no", "同一许可证的取水口", away=FROM_FIRST)
     for statement in (REFUSED, TWO_PLACES, ENDED, ELSEWHERE, NUMBERED):
         session.execute(text(statement), given)
     total = session.execute(

@@ -193,6 +193,15 @@ def test_duplicates_within_a_file(services: Services, folder: Path) -> None:
     assert (2, "code", "repeated") in issues(services, record, "warning")
 
 
+def test_one_intake_at_two_places_is_told_how_far_apart(services: Services, folder: Path) -> None:
+    rows = [row("E-1"), row("E-1", 经度="119.11"), row("E-2")]
+    record = bring(services, as_csv(folder / "e.csv", rows))
+    assert (record.rows_new, issues(services, record)) == (2, [(2, "code", "another_place")])
+    with transaction(services.engine, NATION) as session:
+        sentence = report.page(session, record.id, "reject", 0, 1)[0]["message"]
+    assert "第1行" in sentence and "944 m" in sentence
+
+
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_the_reject_file_can_be_mended_and_sent_again(form: str, services: Services, folder: Path) -> None:
     rows = [row(f"R-{form}-1", 经度=""), row(f"R-{form}-2")]

@@ -270,7 +270,7 @@ def test_each_row_that_cannot_be_says_why_and_the_rest_comes_in(services: Servic
     record = bring("permit_points", rows)
     rejected = {(n, reason) for n, _, reason in issues(services, record)}
     assert {
-        (2, "duplicate"),
+        (2, "another_place"),
         (4, "bad_seq"),
         (6, "missing"),
         (7, "permit_not_found"),
