@@ -18,6 +18,7 @@ LISTED = [level.name for level in BY_NAME["number"].levels].index("listed")
 LISTED_OFTEN = 50.0
 """How many times likelier than others a row is a second one whose number the other lists: 1-5号井 is five wells. A guess of 2026-11."""
 OTHER_NUMBER = len(BY_NAME["number"].levels) - 1
+SAME_CODE = (0, 1)
 FAR_M_LEVEL = [level.name for level in BY_NAME["distance"].levels].index("10000")
 
 
@@ -39,12 +40,15 @@ def decide(
     chosen = _chosen(i, j, p, settings)
     is_chosen = np.zeros(len(p), bool)
     is_chosen[chosen] = True
-    sure = is_chosen & (p >= settings.confirm_at) & ~conflicts(levels)
+    many_a = np.bincount(j[chosen], minlength=int(j.max(initial=0)) + 1)[j] > 1
+    many_b = np.bincount(i[chosen], minlength=int(i.max(initial=0)) + 1)[i] > 1
+    # Two rows with one partner: a well of a field, the same permit, or one of them is wrong, which a person sees.
+    explained = (levels["number"] == LISTED) | np.isin(levels["code"], SAME_CODE)
+    alone = ~(many_a | many_b) | explained if settings.cardinality == "auto" else True
+    sure = is_chosen & (p >= settings.confirm_at) & ~conflicts(levels) & alone
     decision = np.where(sure, "confirmed", np.where(p >= settings.keep_at, "doubtful", "rejected")).astype(
         object
     )
-    many_a = np.bincount(j[chosen], minlength=int(j.max(initial=0)) + 1)[j] > 1
-    many_b = np.bincount(i[chosen], minlength=int(i.max(initial=0)) + 1)[i] > 1
     outcome = np.where(
         ~is_chosen, "pending", np.where(many_b, "one_to_n", np.where(many_a, "n_to_one", "one_to_one"))
     ).astype(object)
@@ -103,7 +107,7 @@ def _best_of(ends: Ints, p: Floats, among: Ints) -> Ints:
 
 def conflicts(levels: Mapping[str, Levels]) -> npt.NDArray[np.bool_]:
     """Pairs that contradict themselves: a person looks, however probable they are."""
-    same_code = np.isin(levels["code"], (0, 1))
+    same_code = np.isin(levels["code"], SAME_CODE)
     far = levels["distance"] >= FAR_M_LEVEL
     other_number = levels["number"] == OTHER_NUMBER
     other_source = levels["source_type"] == 1

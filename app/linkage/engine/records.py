@@ -63,8 +63,8 @@ class LinkSettings:
 
     cardinality: Cardinality = "auto"
     """How many rows of one side a row of the other may be; `auto` starts one to one and lets the data object."""
-    confirm_at: float = 0.97
-    """Pairs this probable, without a conflict, are confirmed by rule."""
+    confirm_at: float = 0.98
+    """Pairs this probable, without a conflict and without sharing a partner unexplained, are confirmed by rule."""
     choose_at: float = 0.5
     """Pairs this probable are the best guess: listed, and doubtful unless confirmed."""
     keep_at: float = 0.02

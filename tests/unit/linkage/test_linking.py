@@ -148,7 +148,7 @@ def test_cardinality_says_how_many_partners_there_may_be() -> None:
 
 
 def test_decided_pairs_are_learnt_from(made: Registers, linked) -> None:  # type: ignore[no-untyped-def]
-    rows = linked.pairs.to_pylist()
+    rows = link(made.a, made.b, LinkSettings(model=linked.model, keep_at=0.0001)).pairs.to_pylist()
     decided = pa.Table.from_pylist(
         [{"a": p["a"], "b": p["b"], "same": (p["a"], p["b"]) in made.truth} for p in rows[::2]]
     )
