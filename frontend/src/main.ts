@@ -5,6 +5,7 @@ import { Problem } from "./api/problem";
 import { i18n } from "./i18n";
 import { router } from "./router";
 import "./styles/base.css";
+import "./styles/desk.css";
 
 const queries = new QueryClient({
 	defaultOptions: {
