@@ -1,6 +1,8 @@
 """Push and pull for the systems of provinces, cities and basin agencies; an API key says whose they are."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -28,6 +30,7 @@ KeyHeader = Annotated[
     ),
 ]
 WAIT_MOST_S = 30
+LOOK_AGAIN_S = 2.0
 
 
 def _push(
@@ -146,22 +149,33 @@ async def changes(
             begin = feed.now(session) if at is None and start == "now" else at
             return feed.page(session, begin, limit)
 
-    found = await run_in_threadpool(read)
-    if wait and not found["items"]:
-        await _something(services.parts["versions"], wait)
-        found = await run_in_threadpool(read)
-    return found
+    if not wait:
+        return await run_in_threadpool(read)
+    return await _waited_for(read, services.parts["versions"], wait)
 
 
-async def _something(versions: Versions, seconds: float) -> None:
-    """Until anything changes on the map, this process stops, or the time is over."""
+async def _waited_for(
+    read: Callable[[], dict[str, Any]], versions: Versions, seconds: float
+) -> dict[str, Any]:
+    """The first page with something in it; the empty one when the time is over or the process stops."""
+    until = time.monotonic() + seconds
     told = asyncio.Event()
+    # Listened to before the first reading: what comes between a reading and the waiting is not missed.
     forget = versions.listen(lambda touches: told.set())
     stopping = asyncio.create_task(versions.until_stopped())
-    waiting = asyncio.create_task(told.wait())
     try:
-        await asyncio.wait({waiting, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        while True:
+            told.clear()
+            found = await run_in_threadpool(read)
+            left = until - time.monotonic()
+            if found["items"] or left <= 0 or stopping.done():
+                return found
+            waiting = asyncio.create_task(told.wait())
+            # Looked at again without a word too: a change settles when the last older transaction ends.
+            await asyncio.wait(
+                {waiting, stopping}, timeout=min(left, LOOK_AGAIN_S), return_when=asyncio.FIRST_COMPLETED
+            )
+            waiting.cancel()
     finally:
-        waiting.cancel()
         stopping.cancel()
         forget()

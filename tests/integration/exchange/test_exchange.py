@@ -419,6 +419,20 @@ def test_a_waiting_reader_is_told_as_soon_as_something_changes(
     assert pull(cursor=page["next"], wait=1)["items"] == []
 
 
+def test_a_waiting_reader_waits_on_after_a_change_that_is_not_its_own(
+    send: Callable[..., Any], pull: Callable[..., Any], services: Services
+) -> None:
+    cursor = list(pages(pull, limit=1000))[-1]["next"]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(pull, cursor=cursor, wait=25)
+        time.sleep(0.5)
+        with transaction(services.engine, system("test")) as session:
+            changes.record(session, "x", "candidates", "create", 321023)
+        time.sleep(1)
+        send("intakes", [intake("V2")])
+        assert [item["intake"]["code"] for item in waiting.result(20)["items"]] == ["V2"]
+
+
 def test_two_batches_with_one_key_at_once_are_done_once(send: Callable[..., Any], services: Services) -> None:
     with ThreadPoolExecutor(2) as pool:
         both = [
