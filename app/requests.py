@@ -107,17 +107,18 @@ def _meters(area: str, method: str, status: int) -> tuple[Counter, Histogram]:
     return COUNT.labels(area, method, status), SECONDS.labels(area)
 
 
-async def whole_body(request: Request, most_mb: int) -> bytes:
-    """All of a request's body, read up to a size.
+async def whole_body(request: Request, most: int) -> bytes:
+    """All of a request's body, of at most `most` bytes.
 
     Raises HTTPException 413 if it is larger, InvalidInput if the connection broke off before its end.
     """
+    shown = f"{most / 2**20:g} MB" if most >= 2**20 else f"{most / 1024:g} kB"
     parts, size = [], 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > most_mb * 2**20:
-                raise HTTPException(413, f"内容超过 {most_mb} MB (larger than {most_mb} MB)")
+            if size > most:
+                raise HTTPException(413, f"内容超过 {shown} (larger than {shown})")
             parts.append(part)
     except ClientDisconnect:
         raise InvalidInput(

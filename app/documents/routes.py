@@ -39,7 +39,7 @@ def _store(services: Services) -> Store:
 
 async def file_body(request: Request, services: ServicesDep) -> bytes:
     """The file that is the body. Raises as `whole_body`."""
-    return await whole_body(request, services.settings.document_limit_mb)
+    return await whole_body(request, services.settings.document_limit_mb * 2**20)
 
 
 def examined(content: Annotated[bytes, Depends(file_body)], services: ServicesDep) -> tuple[bytes, Content]:

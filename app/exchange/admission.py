@@ -64,7 +64,7 @@ async def batch_body(request: Request, services: ServicesDep) -> Body:
         )
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMedia("不接受压缩的内容 (compressed content is not taken)")
-    return Body(await whole_body(request, services.settings.exchange_limit_mb), media_type)
+    return Body(await whole_body(request, services.settings.exchange_limit_mb * 2**20), media_type)
 
 
 BodyDep = Annotated[Body, Depends(batch_body)]

@@ -6,23 +6,13 @@ import orjson
 from starlette.requests import Request
 
 from app.errors import InvalidInput
-
-
-async def whole_body(request: Request, most: int) -> bytes:
-    """A body of at most `most` bytes. Raises InvalidInput if it is larger."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise InvalidInput(f"内容超过{most}字节 (the body is larger than {most} bytes)", field="body")
-        parts.append(part)
-    return b"".join(parts)
+from app.requests import whole_body
 
 
 async def json_object(request: Request, most: int, *, or_nothing: bool = False) -> dict[str, Any]:
     """The JSON object of a body of at most `most` bytes; with `or_nothing` an empty body is an empty object.
 
-    Raises InvalidInput if it is larger or anything else.
+    Raises InvalidInput if it is anything else, and as `whole_body`.
     """
     given = await whole_body(request, most)
     if or_nothing and not given:

@@ -10,8 +10,8 @@ from lxml import etree
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from app.ogc.bodies import whole_body
 from app.ogc.legacy.kvp import LONGEST, Kvp, Refused
+from app.requests import whole_body
 
 MOST_BYTES = 256 * 1024
 Element = Any
@@ -19,7 +19,7 @@ Found = Iterator[tuple[str, str]]
 
 
 async def parameters(request: Request) -> Kvp:
-    """Raises Refused, or InvalidInput for a body that is too large."""
+    """Raises Refused, or as `whole_body`."""
     body = await whole_body(request, MOST_BYTES)
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return Kvp.of(QueryParams(body.decode("utf-8", "replace")))
