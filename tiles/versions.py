@@ -150,11 +150,12 @@ class Versions:
                 await self._task
 
     async def _listen(self) -> None:
-        while True:
+        # Asked each time: a cancellation can get lost where a wait ends at the same moment (asyncio.wait_for before 3.12).
+        while not self.stopped:
             try:
                 async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
                     await connection.execute("listen shuitu_changes")
-                    while True:
+                    while not self.stopped:
                         # First read, then wait: what was told before this connection listened is not told again.
                         await self.refresh()
                         await _woken(connection)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +247,21 @@ def test_forgetting_the_log_leaves_the_versions(stored: Dsns, tmp_path: Path) ->
         change(writer, 2, "exempt")
         assert log.forget(writer, "0 seconds") > 0
     assert asyncio.run(versions()) == before + 1
+
+
+def test_a_cancellation_that_gets_lost_does_not_keep_a_process_from_stopping(
+    stored: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deaf(connection: psycopg.AsyncConnection[Any]) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(5)
+
+    async def run() -> None:
+        async with asyncio.timeout(10), process(stored, tmp_path):
+            await asyncio.sleep(0.2)
+
+    monkeypatch.setattr("tiles.versions._woken", deaf)
+    asyncio.run(run())
 
 
 def test_regions_that_change_take_their_neighbours_tiles_along(stored: Dsns, tmp_path: Path) -> None:
