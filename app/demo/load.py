@@ -170,7 +170,7 @@ def make(
         if code == codes[0]:
             planting.plant(caps, planted.INDICATOR_ERRORS, around)
     planting.follow(list(permits.values()), list(intakes.values()))
-    unlinked.forget(intakes.values(), seed)
+    unlinked.forget(intakes.values(), grounds, seed)
     points = listed.tables(whole, permits, grounds, boundaries, seed)
     written = [
         files.write_plain(caps, folder / "示例_扬州市_管控指标.xlsx"),
