@@ -3,7 +3,8 @@
 ShuituError
 ├── InvalidInput            the request or file says something that cannot be
 │   ├── UnreadableFile      the file cannot be opened as what it claims to be
-│   └── TooCostly           it could be answered, but takes longer than anyone may keep the database
+│   ├── TooCostly           it could be answered, but takes longer than anyone may keep the database
+│   └── TooLarge            more than is taken in one request
 ├── NotSignedIn             the action needs an actor
 ├── NotAllowed              the actor may not do this
 ├── NotFound                nothing by that name (or none that the actor may see)
@@ -37,6 +38,10 @@ class UnreadableFile(InvalidInput):
 
 class TooCostly(InvalidInput):
     """A question that takes longer to answer than anyone may keep the database."""
+
+
+class TooLarge(InvalidInput):
+    """More than is taken in one request."""
 
 
 class NotSignedIn(ShuituError):

@@ -31,6 +31,7 @@ TABLE: dict[type[Exception], ProblemType] = {
     errors.UnreadableFile: ProblemType("unreadable-file", 400, "文件无法读取 · The file cannot be read"),
     errors.InvalidInput: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
     errors.TooCostly: ProblemType("too-costly", 400, "查询代价过高 · The query costs too much"),
+    errors.TooLarge: ProblemType("too-large", 413, "内容过大 · Content too large"),
     BadOption: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
     TooWide: ProblemType("too-costly", 400, "查询代价过高 · The query costs too much"),
     errors.NotSignedIn: ProblemType("not-signed-in", 401, "请先登录 · Please log in"),
@@ -57,7 +58,7 @@ BY_STATUS: dict[int, ProblemType] = {
     404: TABLE[errors.NotFound],
     405: ProblemType("method-not-allowed", 405, "不支持此方法 · Method not allowed"),
     406: TABLE[errors.NotAcceptable],
-    413: ProblemType("too-large", 413, "内容过大 · Content too large"),
+    413: TABLE[errors.TooLarge],
     429: ProblemType("too-many-requests", 429, "请求过于频繁 · Too many requests"),
 }
 UNEXPECTED = ProblemType("unexpected", 500, "服务内部错误 · Unexpected error")

@@ -9,12 +9,11 @@ from itertools import count
 from typing import Any
 
 from prometheus_client import Counter, Histogram
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.errors import InvalidInput
+from app.errors import InvalidInput, TooLarge
 from app.logging import get
 
 log = get("shuitu.request")
@@ -110,7 +109,7 @@ def _meters(area: str, method: str, status: int) -> tuple[Counter, Histogram]:
 async def whole_body(request: Request, most: int) -> bytes:
     """All of a request's body, of at most `most` bytes.
 
-    Raises HTTPException 413 if it is larger, InvalidInput if the connection broke off before its end.
+    Raises TooLarge if it is larger, InvalidInput if the connection broke off before its end.
     """
     shown = f"{most / 2**20:g} MB" if most >= 2**20 else f"{most / 1024:g} kB"
     parts, size = [], 0
@@ -118,7 +117,7 @@ async def whole_body(request: Request, most: int) -> bytes:
         async for part in request.stream():
             size += len(part)
             if size > most:
-                raise HTTPException(413, f"内容超过 {shown} (larger than {shown})")
+                raise TooLarge(f"内容超过 {shown} (larger than {shown})")
             parts.append(part)
     except ClientDisconnect:
         raise InvalidInput(

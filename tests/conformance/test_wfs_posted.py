@@ -126,6 +126,6 @@ def test_what_is_no_request_is_refused_as_an_exception(post: Post, body: str, co
 
 
 def test_too_much_is_refused(post: Post) -> None:
-    assert "ExceptionReport" in post(b"<a>" + b" " * 300_000 + b"</a>", status=400).text
+    assert "ExceptionReport" in post(b"<a>" + b" " * 300_000 + b"</a>", status=413).text
     long = f'<wfs:GetFeature SPACES><wfs:Query typeNames="w:intakes"><fes:Filter>{"<fes:Not>" * 3000}</fes:Filter></wfs:Query></wfs:GetFeature>'
     assert "ExceptionReport" in post(long, status=400).text
