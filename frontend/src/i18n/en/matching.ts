@@ -53,7 +53,7 @@ export default {
 	empty: "No lines like that",
 	emptyPending: "Nothing is pending in your jurisdiction. Look at other outcomes above, or match again.",
 	never:
-		"Nothing was matched in your jurisdiction yet. Matching confirms what is sure by rule, leaves the rest to you, and never touches what a person decided.",
+		"No run of your own jurisdiction yet. Matching confirms what is sure by rule, leaves the rest to you, and never touches what a person decided.",
 	progress: "Matching completed",
 	progressOf: "{decided} of {all} off-stream intakes on the register have a final outcome",
 	progressMore: "By region",
