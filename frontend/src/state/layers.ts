@@ -1,4 +1,4 @@
-import { computed } from "vue";
+import { computed, watch } from "vue";
 import { useCatalog } from "@/api/queries";
 import { note, view } from "./view";
 
@@ -18,4 +18,16 @@ export function useSwitches() {
 		note({ layers: switchable.value.map((layer) => layer.id).filter((other) => next.has(other)) });
 	}
 	return { catalog, switchable, on, turn };
+}
+
+/** Keep a layer on while a desk opens: without its layer on the map it would be blind. */
+export function useLayerOn(id: string): void {
+	const { catalog, on, turn } = useSwitches();
+	watch(
+		() => catalog.data.value,
+		(given) => {
+			if (given?.layers.some((layer) => layer.id === id) && !on.value.has(id)) turn(id, true);
+		},
+		{ immediate: true },
+	);
 }
