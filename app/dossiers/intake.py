@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.documents import queries as documents
-from app.dossiers import parts, queries
+from app.dossiers import decided, parts, queries
 from app.dossiers.sections import Dossier, Fact, Lang, Point, Section
 from app.dossiers.words import Words
 from app.registry import past
@@ -25,7 +25,6 @@ def dossier(session: Session, intake_id: int, lang: Lang) -> Dossier:
     words = Words(lang, queries.counties(session, parts.counties(versions)))
     links = queries.links_of_intake(session, intake_id)
     in_force = [link for link in links if link["valid_to"] is None]
-    reviews = queries.reviews(session, "intake", intake_id)
     return Dossier(
         layer="intakes",
         id=intake_id,
@@ -44,20 +43,7 @@ def dossier(session: Session, intake_id: int, lang: Lang) -> Dossier:
             parts.limits(
                 words, queries.limits(session, [one["permit_id"] for one in in_force]), of_one=False
             ),
-            parts.linkage(
-                words,
-                queries.outcomes(session, "intake", intake_id),
-                queries.pairs(session, "intake", intake_id),
-                queries.link_decisions(session, "intake", intake_id),
-                "intake",
-            ),
-            parts.review(
-                words,
-                reviews,
-                queries.review_decisions(
-                    session, [r["batch_id"] for r in reviews], [r["id"] for r in reviews]
-                ),
-            ),
+            *decided.sections(session, words, "intake", intake_id),
             _candidates(words, queries.candidates(session, intake_id)),
             parts.documents(words, documents.of(session, "intakes", intake_id)),
             parts.versions(words, "intakes", versions),

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.documents import queries as documents
-from app.dossiers import parts, queries
+from app.dossiers import decided, parts, queries
 from app.dossiers.intake import held
 from app.dossiers.sections import Cell, Dossier, Entry, Fact, Lang, Point, Section, Target
 from app.dossiers.words import Words
@@ -27,7 +27,6 @@ def dossier(session: Session, permit_id: int, lang: Lang) -> Dossier:
     listed = queries.points(session, permit_id)
     codes = parts.counties(versions) | {row["county_code"] for row in (*links, *listed)}
     words = Words(lang, queries.counties(session, codes))
-    reviews = queries.reviews(session, "permit", permit_id)
     return Dossier(
         layer="permits",
         id=permit_id,
@@ -46,20 +45,7 @@ def dossier(session: Session, permit_id: int, lang: Lang) -> Dossier:
             parts.limits(words, queries.limits(session, [permit_id]), of_one=True),
             _listed(words, listed),
             _intakes(words, links),
-            parts.linkage(
-                words,
-                queries.outcomes(session, "permit", permit_id),
-                queries.pairs(session, "permit", permit_id),
-                queries.link_decisions(session, "permit", permit_id),
-                "permit",
-            ),
-            parts.review(
-                words,
-                reviews,
-                queries.review_decisions(
-                    session, [r["batch_id"] for r in reviews], [r["id"] for r in reviews]
-                ),
-            ),
+            *decided.sections(session, words, "permit", permit_id),
             parts.documents(words, documents.of(session, "permits", permit_id)),
             parts.versions(words, "permits", versions),
             parts.provenance(words, versions),
