@@ -1,7 +1,6 @@
 """The process `detect`: scenes compared with the register, as `shuitu detect` does."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ from sqlalchemy import text
 from app.actor import Actor, Permission
 from app.db.engine import transaction
 from app.deps import Services
-from app.errors import InvalidInput, NotFound
-from app.ogc.processes.process import Dismissed, Input, Json, Output, Process, Progress, Result
+from app.errors import InvalidInput
+from app.ogc.processes.process import Dismissed, Input, Json, Output, Process, Progress, Result, begun_once
 from app.screening import queries
 from app.screening import service as screening
 from layers.model import Text
@@ -59,17 +58,13 @@ def run(
 
 
 def _run(services: Services, actor: Actor, inputs: Mapping[str, Any], folder: Path) -> int:
-    """The run of this job: started again after its worker was killed, it goes on with the one that it began."""
-    marker = folder / "run"
-    before = marker.read_text() if marker.is_file() else ""
-    with transaction(services.engine, actor) as session:
-        if before.isdigit():
-            with suppress(NotFound):
-                return int(queries.run(session, int(before))["id"])
-        run_id = screening.start(session, actor, inputs["scenes"], inputs.get("aoi"))
-        # Before the commit: if that does not come, the run named here is not there, and another is begun.
-        marker.write_text(str(run_id))
-    return run_id
+    return begun_once(
+        services,
+        actor,
+        folder,
+        queries.run,
+        lambda session: screening.start(session, actor, inputs["scenes"], inputs.get("aoi")),
+    )
 
 
 PROCESS = Process(

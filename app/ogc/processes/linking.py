@@ -1,16 +1,14 @@
 """The process `link`: the register brought to its permits, as `shuitu link run` does."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from app.actor import Actor, Permission
 from app.db.engine import transaction
 from app.deps import Services
-from app.errors import NotFound
 from app.linkage import runs
-from app.ogc.processes.process import Dismissed, Input, Json, Output, Process, Progress, Result
+from app.ogc.processes.process import Dismissed, Input, Json, Output, Process, Progress, Result, begun_once
 from layers.model import Text
 
 SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
@@ -48,24 +46,20 @@ def run(
 
 
 def _run(services: Services, actor: Actor, inputs: Mapping[str, Any], folder: Path) -> int:
-    """The run of this job: started again after its worker was killed, it goes on with the one that it began."""
-    marker = folder / "run"
-    before = marker.read_text() if marker.is_file() else ""
-    with transaction(services.engine, actor) as session:
-        if before.isdigit():
-            with suppress(NotFound):
-                return int(runs.find(session, int(before))["id"])
-        run_id = runs.start(
+    return begun_once(
+        services,
+        actor,
+        folder,
+        runs.find,
+        lambda session: runs.start(
             session,
             actor,
             services.settings,
             inputs.get("region", ""),
             inputs.get("confirm_at"),
             inputs.get("doubt_at"),
-        )
-        # Before the commit: if that does not come, the run named here is not there, and another is begun.
-        marker.write_text(str(run_id))
-    return run_id
+        ),
+    )
 
 
 PROCESS = Process(

@@ -1,15 +1,18 @@
 """What a process is: its inputs and outputs as JSON Schema, and the work itself. Also what an input may be."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import jsonschema
+from sqlalchemy.orm import Session
 
 from app.actor import Actor, Permission
+from app.db.engine import transaction
 from app.deps import Services
-from app.errors import InvalidInput
+from app.errors import InvalidInput, NotFound
 from layers.model import Text
 
 Json = dict[str, Any]
@@ -121,3 +124,23 @@ async def _value(name: str, declared: Input, given: Any, resolve: Resolve) -> An
             f"输入 {name} 嵌套过深 (the input {name} is nested too deeply)", field=name
         ) from None
     return value
+
+
+def begun_once(
+    services: Services,
+    actor: Actor,
+    folder: Path,
+    find: Callable[[Session, int], Any],
+    begin: Callable[[Session], int],
+) -> int:
+    """The run on record behind a job: started again after its worker was killed, it goes on with the one that it began."""
+    marker = folder / "run"
+    before = marker.read_text() if marker.is_file() else ""
+    with transaction(services.engine, actor) as session:
+        if before.isdigit():
+            with suppress(NotFound):
+                return int(find(session, int(before))["id"])
+        run_id = begin(session)
+        # Before the commit: if that does not come, the run named here is not there, and another is begun.
+        marker.write_text(str(run_id))
+    return run_id
