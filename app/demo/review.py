@@ -29,7 +29,6 @@ GOES_TO: dict[int, rules.Stage | None] = {
     321002: None,  # a draft
 }
 """How far each county of the pilot has come."""
-PUBLISHED = 321012
 SENT_BACK = 3
 
 

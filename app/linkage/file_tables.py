@@ -33,7 +33,6 @@ FEWEST_PLACES = 20
 NEAR_ZERO = 0.01
 """Degrees: positions nearer than this to 0°, 0° stand for none."""
 TEXT_FIELDS = ("code", "name", "holder", "uscc", "permit_no", "previous_no", "county_code", "town", "place", "water_body", "source_type", "purpose", "group")  # fmt: skip
-CODE_FIELDS = ("code", "permit_no", "previous_no")
 
 
 @dataclass

@@ -77,7 +77,6 @@ RATES = tuple(
 HIDDEN = "published_intakes"
 """Counted for a rate only: of what is published, that which is an intake of the register."""
 NAMES = (*(one.name for one in COUNTS), HIDDEN)
-LEAST_SPOT_CHECK = 0.01
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ MUNICIPALITIES = (11, 12, 31, 50)
 DIRECT = 90
 """省直辖县级: they stand beside the prefectures of their province."""
 UNKNOWN = Text(zh="不详", en="Unknown")
-NO_COUNTY = Text(zh="不在任何县内", en="In no county")
 
 
 @dataclass(frozen=True)

@@ -200,8 +200,3 @@ def _equal(a: Words, b: Words, i: Ints, j: Ints) -> Measured:
 def _ratio(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Measured:
     """The smaller in parts of the larger, 0…1."""
     return (np.minimum(x, y) / np.maximum(x, y)).astype(np.float32)
-
-
-def number_texts(name: Name) -> str:
-    """Its numbers for a sentence."""
-    return "、".join(name.numbers)

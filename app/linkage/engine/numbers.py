@@ -20,7 +20,6 @@ WORDS = {
 }  # fmt: skip
 MARKED = re.compile(r"(?:\bno\.?|\bnr\.?|\bnum(?:ero|ber)?\.?|\bn[°o]\.?|№|#)\s*(?=[a-z]?\d|[ivx]+\b)")
 NUMBER = re.compile(r"\d+")
-LETTER = re.compile(r"\b([a-z])\b(?!['.])")
 JOINED = re.compile(r"(\d+)\s*(?:[-~～]|至|到)\s*(\d+)(?=\s*[号#])")
 LONGEST = 5
 """Longer runs of digits are codes or telephone numbers, not the number of a well."""

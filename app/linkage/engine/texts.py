@@ -8,8 +8,6 @@ import opencc
 
 CJK = re.compile(r"[\u3400-\u9fff]")
 DAMAGE = re.compile(r"[ÃÂâ]")
-LOST = "\ufffd"
-"""Stands where a wrong decoding lost a character."""
 LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i", "ð": "d", "þ": "th"}
 )
