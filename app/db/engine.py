@@ -6,8 +6,9 @@ The role is a start-up option of the connection, so `RESET ROLE` comes back to i
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
@@ -85,3 +86,10 @@ def transaction(engine: Engine, actor: Actor) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session, session.begin():
         enter_scope(session, actor)
         yield session
+
+
+def driver_of(session: Session) -> psycopg.Connection[Any]:
+    """The psycopg connection beneath this session: the same transaction."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the one driver
+    return connection

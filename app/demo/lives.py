@@ -9,8 +9,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
+from app.db.engine import driver_of
 from app.deps import Services
-from app.imports.staging import driver_of
 from app.registry.permits import service
 from app.registry.permits.schemas import Facts, NewEvent
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from app.actor import system
 from app.changes import service as changes
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.demo import (
     accounts,
     basemap,
@@ -41,7 +41,6 @@ from app.errors import ConfigurationError
 from app.imports import service as imports
 from app.imports.mapping import Mapping
 from app.imports.models import Import
-from app.imports.staging import driver_of
 
 SEED = 20240422
 """The day of the notice on which all this rests."""

@@ -18,14 +18,13 @@ from sqlalchemy import text
 
 from app.actor import system
 from app.changes import service as changes
-from app.db.engine import scope_settings, transaction
+from app.db.engine import driver_of, scope_settings, transaction
 from app.demo import files, nation_points, sources, volumes
 from app.demo.names import rng
 from app.deps import Services
 from app.errors import Conflict
 from app.imports import service as imports
 from app.imports.mapping import Mapping
-from app.imports.staging import driver_of
 from tiles import pgcopy
 
 ACTOR = system("nation")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.actor import Actor, Jurisdiction
+from app.db.engine import driver_of
 from app.deps import Services
 from app.errors import Conflict, InvalidInput, NotAllowed, NotReady
 from app.exchange import queries, rules
@@ -208,7 +209,7 @@ def _publish(
     services: Services, session: Session, kind: ImportKind, counties: tuple[int, ...], changed: list[int]
 ) -> None:
     """The map follows in the same transaction: a few entries by themselves, many by their counties."""
-    connection = staging.driver_of(session)
+    connection = driver_of(session)
     intakes = queries.touched_now(session, "intakes", counties)
     if len(intakes) + len(changed) > FEW:
         services.publish(connection, kind.publishes, counties)

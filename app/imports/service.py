@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor, Jurisdiction, Role
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
 from app.errors import Conflict, InvalidInput, NotAllowed, NotFound, ShuituError
 from app.imports import staging
@@ -266,7 +266,7 @@ def _apply(services: Services, kind: ImportKind, record: Import, actor: Actor) -
         outcome = kind.apply(
             session, str(record.id), Scope(record.scope_lo, record.scope_hi, record.scope_basin)
         )
-        services.publish(staging.driver_of(session), kind.publishes, outcome.counties)
+        services.publish(driver_of(session), kind.publishes, outcome.counties)
         staging.forget(session, kind, record.id)
         current.rows_new, current.rows_changed, current.rows_same = outcome.new, outcome.changed, outcome.same
         current.rows_rejected = session.execute(

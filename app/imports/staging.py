@@ -8,11 +8,11 @@ from uuid import UUID
 
 import numpy as np
 import orjson
-import psycopg
 import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.db.engine import driver_of
 from app.imports.kind import Chunk, ImportKind, Issue
 from app.imports.raw import EXCESS, RawChunk
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PAGE = 10_000
-
-
-def driver_of(session: Session) -> psycopg.Connection[Any]:
-    """The psycopg connection beneath this session: the same transaction."""
-    connection = session.connection().connection.driver_connection
-    assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the one driver
-    return connection
 
 
 def columns_of(session: Session, table: str) -> list[str]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.changes import service as changes
+from app.db.engine import driver_of
 from app.errors import Conflict, InvalidInput
 from app.linkage import queries, rules, standing
 from app.linkage.schemas import Target
@@ -331,7 +332,7 @@ def tell(
             changes.record(
                 session, actor.username, "intakes", "link", county, basin_id=basin, facts={"decision": action}
             )
-    connection = driver(session)
+    connection = driver_of(session)
     with beyond_scope(session):
         # Permits bring the intakes that were ever linked to them.
         publish(connection, "permits", sorted(permits)) if permits else None
@@ -344,8 +345,3 @@ def _places(session: Session, intakes: Sequence[int]) -> dict[int | None, tuple[
         {"ids": list(intakes)},
     )
     return {row.id: (row.x, row.y, row.x, row.y) for row in rows}
-
-
-def driver(session: Session) -> psycopg.Connection[Any]:
-    connection: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
-    return connection

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.changes import service as changes
+from app.db.engine import driver_of
 from app.deps import Services
-from app.linkage import deciding, following, records, running, store
+from app.linkage import following, records, running, store
 from app.linkage.engine import PAIRS, score
 from app.linkage.engine.records import LinkSettings
 
@@ -28,7 +29,7 @@ def relink(
 ) -> store.Stored | None:
     """Compare these entries anew with the permits' intakes around them, and write what follows."""
     ids = sorted(set(intakes))[:MOST]
-    connection = deciding.driver(session)
+    connection = driver_of(session)
     left = records.intakes_named(connection, ids)
     county = session.execute(
         text("select min(county_code) from shuitu.intakes where id = any(:ids)"), {"ids": ids}

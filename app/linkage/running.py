@@ -19,10 +19,10 @@ from sqlalchemy.orm import Session
 
 from app.actor import Actor, Jurisdiction, Role
 from app.changes import service as changes
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
 from app.errors import ShuituError
-from app.linkage import deciding, records, runs, standing, store
+from app.linkage import records, runs, standing, store
 from app.linkage.engine.records import PAIRS, Linked, LinkSettings
 from app.linkage.records import Part
 from app.logging import get
@@ -165,7 +165,7 @@ class _Run:
         from app.linkage.engine import link  # only a run needs what it imports
 
         with transaction(self.services.engine, self.actor) as session:
-            connection = deciding.driver(session)
+            connection = driver_of(session)
             left, right = records.intakes_of(connection, part), records.listed_in(connection, part)
             settings = self._settings(decided(session, part))
         self._add("intakes", len(left))
@@ -243,7 +243,7 @@ class _Run:
 
 def publish(services: Services, session: Session, stored: store.Stored, county: int | None) -> None:
     """The map as the store has it now, in the transaction of the facts."""
-    connection = deciding.driver(session)
+    connection = driver_of(session)
     with beyond_scope(session):
         if county is not None and len(stored.changed) > PUBLISHED_SINGLY:
             services.publish(connection, "intakes", [county])

@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
+from app.db.engine import driver_of
 from app.errors import Conflict, InvalidInput, NotFound
 from app.linkage import deciding, queries, rules, standing
 from app.linkage.deciding import Given, Publish
@@ -263,8 +264,6 @@ def _unregister(session: Session, actor: Actor, row: Row[Any], publish: Publish)
             text("delete from shuitu.permit_intakes where intake_id = :id"), {"id": row.intake_id}
         )
     entry = registry.locked(session, row.intake_id)
-    registry.delete(
-        session, actor, entry, lambda within, ids: publish(deciding.driver(within), "intakes", ids)
-    )
+    registry.delete(session, actor, entry, lambda within, ids: publish(driver_of(within), "intakes", ids))
     permits = [link["permit_id"] for link in row.after["links"]]
     standing.settle(session, [], permits)

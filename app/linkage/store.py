@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.db.engine import driver_of
 from app.linkage import deciding, standing
 from app.linkage.engine.reasons import AGAINST
 from app.registry import links
@@ -144,7 +145,7 @@ def store(
     session.execute(text(STAGE))
     session.execute(text(SUBJECTS.format(which=which)), given)
     session.execute(text("create unique index on subjects (intake_id)"))
-    _copy(deciding.driver(session), pairs)
+    _copy(driver_of(session), pairs)
     each(RESOLVE)
     each(UNRESOLVED)
     each("create index on staged (intake_id)")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from app.actor import Actor, system
 from app.changes import service as changes
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
 from app.errors import InvalidInput, NotFound
 from app.maps import exporting
@@ -106,8 +106,7 @@ def commands(
         with opened() as wired:
             for name in [layer] if layer else tabled:
                 with transaction(wired.engine, actor) as session:
-                    driver: Any = session.connection().connection.driver_connection
-                    wired.publish(driver, name, None)
+                    wired.publish(driver_of(session), name, None)
                     # Of no county: what was kept of any tile of the layer is stale.
                     changes.record(session, actor.username, name, "rebuild", 0)
                 Console().print(f"已重建 · written anew: {name}", highlight=False)

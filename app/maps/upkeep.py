@@ -2,13 +2,10 @@
 upgrade emptied or laid out anew is published again. Each can be killed at any instant, and run by many at once."""
 
 import time
-from typing import Any
-
-import psycopg
 
 from app import logging
 from app.actor import system
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
 from layers import catalog
 from tiles import fold, log, publish
@@ -30,7 +27,7 @@ class Upkeep:
             if layer.points is not None:
                 self._published(layer.id)
                 with transaction(self._services.engine, system("fold-cells")) as session:
-                    fold.fold(_driver(session), layer)
+                    fold.fold(driver_of(session), layer)
         if time.monotonic() - self._forgotten_at > FORGET_EVERY_S or not self._forgotten_at:
             self._forget()
             self._forgotten_at = time.monotonic()
@@ -39,7 +36,7 @@ class Upkeep:
         """Publish a layer whose tables were written by another declaration, or never."""
         layer = catalog.load()[name]
         with transaction(self._services.engine, system("publish")) as session:
-            connection = _driver(session)
+            connection = driver_of(session)
             row = connection.execute("select form from map.published where layer = %s", (name,)).fetchone()
             if row is not None and row[0] == publish.form(layer):
                 return
@@ -51,13 +48,8 @@ class Upkeep:
 
     def _forget(self) -> None:
         with transaction(self._services.engine, system("forget-touched")) as session:
-            connection = _driver(session)
+            connection = driver_of(session)
             log.forget(connection)
             for layer in catalog.load().values():
                 if layer.points is not None:
                     fold.tidy(connection, layer)
-
-
-def _driver(session: Any) -> psycopg.Connection[Any]:
-    connection: psycopg.Connection[Any] = session.connection().connection.driver_connection
-    return connection

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from app import problems
 from app.actor import Actor, Permission
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.errors import (
     InvalidInput,
     NotAllowed,
@@ -27,7 +27,6 @@ from app.errors import (
     PreconditionRequired,
     UnsupportedMedia,
 )
-from app.imports.staging import driver_of
 from app.ogc import items, query
 from app.ogc.answering import CORS, READ, Asked, problem, sent
 from app.ogc.asking import ItemsQuery

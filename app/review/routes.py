@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
 from app.actor import Actor, Permission
+from app.db.engine import driver_of
 from app.deps import Services, ServicesDep, Tx, require
-from app.imports.staging import driver_of
 from app.maps.publishing import nationwide
 from app.review import queries, ready, samples, service, shown
 from app.review.rules import Stage, State

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.actor import Actor, Permission
 from app.changes import service as changes
-from app.imports.staging import driver_of
+from app.db.engine import driver_of
 from app.maps.publishing import nationwide
 from app.regions.codes import BASINS
 from app.review import queries, rules, samples, sampling, service

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
+from app.db.engine import driver_of
 from app.errors import InvalidInput
-from app.imports.staging import driver_of
 from app.statistics import briefing, counting, queries, rules
 from app.statistics.briefing import COUNTS, RATES, Brief
 from app.statistics.counting import Question

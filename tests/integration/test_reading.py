@@ -13,9 +13,8 @@ from starlette.testclient import TestClient
 
 from app.actor import system
 from app.changes import service as changes
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
-from app.imports.staging import driver_of
 from app.main import create
 from app.search.rules import coordinate
 from app.settings import Settings

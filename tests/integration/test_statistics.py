@@ -16,9 +16,8 @@ from starlette.testclient import TestClient
 
 from app.access import service as access
 from app.actor import Jurisdiction, Role, system
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
-from app.imports.staging import driver_of
 from layers import catalog
 from tests.integration.conftest import PASSWORD
 from tiles import facets, fold

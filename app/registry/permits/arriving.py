@@ -13,8 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.changes import service as changes
+from app.db.engine import driver_of
 from app.imports.kind import Outcome
-from app.imports.staging import driver_of
 from app.registry import links
 from app.registry.findings import sentence
 from app.registry.permits import queries, register

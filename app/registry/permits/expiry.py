@@ -4,9 +4,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.actor import system
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
-from app.imports.staging import driver_of
 from app.logging import get
 from app.registry.permits import service
 

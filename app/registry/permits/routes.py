@@ -8,9 +8,9 @@ from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from app.actor import Actor, Permission
+from app.db.engine import driver_of
 from app.deps import Services, ServicesDep, Tx, require
 from app.errors import InvalidInput
-from app.imports.staging import driver_of
 from app.imports.values import BadValue
 from app.registry import numbers, past
 from app.registry import queries as registry

@@ -8,9 +8,8 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from app.actor import system
-from app.db.engine import transaction
+from app.db.engine import driver_of, transaction
 from app.deps import Services
-from app.imports.staging import driver_of
 
 PASSWORD = "correct horse battery"
 """Of the accounts in tests/integration/conftest.py."""
