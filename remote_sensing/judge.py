@@ -10,6 +10,7 @@ import shapely
 
 from remote_sensing import compare, evidence
 from remote_sensing.options import Options
+from remote_sensing.profile import Point
 from remote_sensing.scene import Scene, to_stored
 from remote_sensing.search import Found
 
@@ -19,10 +20,14 @@ class Candidate:
     """A suspected unregistered withdrawal, for a person to judge."""
 
     kind: str
+    """`water_body` or `irrigated_land`."""
     category: str
+    """`no_intake` 无取水口, `no_valid_permit` 有口无有效许可, `permit_too_small` 许可水量明显不足, `new_since_last_date` 新增."""
     score: float
+    """Chance that the finding is right, 0 to 1; calibrated where the options hold a calibration, else `raw_score`."""
     area_m2: float
     volume_m3: float | None
+    """Likely yearly volume, m³, with its 90 % interval."""
     volume_lo_m3: float | None
     volume_hi_m3: float | None
     acquired_at: datetime | None
@@ -37,6 +42,16 @@ class Candidate:
     chip_before: str | None = None
     chip_after: str | None = None
     """File names below the run's folder."""
+    raw_score: float = 0.0
+    """Score before calibration: what decisions of people are later held against."""
+    serving_intake_ids: tuple[int, ...] = ()
+    """Intakes of the register that could serve the object (their permits are missing, ended or too small)."""
+    permitted_m3: float | None = None
+    """What the permits in force of those intakes allow in a year; None where none does, or none says how much."""
+    volume_method: str = "depth"
+    """How the volume was estimated: `depth` (filling of water), `norm` (定额), `evapotranspiration`."""
+    profile: tuple[Point, ...] = ()
+    """Indices of the object and its surroundings on every date that shows it, oldest first."""
 
 
 def judged(
@@ -88,6 +103,10 @@ def judged(
             served[i].nearest_id, served[i].nearest_m, served[i].permitted_id, served[i].permitted_m, measured_values,
             tuple(evidence.reasons(group.kind, category, area, served[i], volume, permitted or 0.0, share, flags)),
             _multi(to_stored(scene.grid.crs, shape)),
+            raw_score=value,
+            serving_intake_ids=tuple(measured_values["serving"]),
+            permitted_m3=permitted,
+            volume_method="depth" if group.kind == "water_body" else "norm",
         )  # fmt: skip
         found.append((candidate, shape))
     return found
