@@ -32,7 +32,11 @@ CLASSES = ("scl", "qa_pixel")
 
 
 class SceneError(Exception):
-    """What cannot be read as a scene, in words."""
+    """What cannot be read as a scene, in words; `file` is the one at fault, where one is."""
+
+    def __init__(self, message: str, file: str | None = None) -> None:
+        super().__init__(message)
+        self.file = file
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def readable(file: str) -> Iterator[None]:
         yield
     except rasterio.RasterioIOError as error:
         raise SceneError(
-            f"影像文件不完整或已损坏 {Path(file).name} (truncated or damaged): {error}"
+            f"影像文件不完整或已损坏 {Path(file).name} (truncated or damaged): {error}", file
         ) from None
 
 
