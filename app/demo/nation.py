@@ -5,7 +5,7 @@ the owner. The tail of permits is that of `volumes`; an intake without a permit 
 No basin agency, zone or town is stated. Code scheme `generated` tells these rows from all others.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,7 +206,7 @@ def _store(connection: psycopg.Connection[Any], rows: Rows, progress: Callable[[
     connection.execute("set work_mem = '256MB'")
     for name, value in scope_settings(ACTOR).items():
         connection.execute("select set_config(%s, %s, false)", (name, value))
-    with connection.transaction(), _bare(connection, progress):
+    with connection.transaction(), bare(connection, TABLES, progress):
         _arrive(connection, "arriving_permits", PERMITS, rows.permits)
         _arrive(connection, "arriving_intakes", INTAKES, rows.intakes)
         progress(0.1)
@@ -217,9 +217,13 @@ def _store(connection: psycopg.Connection[Any], rows: Rows, progress: Callable[[
 
 
 @contextmanager
-def _bare(connection: psycopg.Connection[Any], progress: Callable[[float], None]) -> Iterator[None]:
-    """The tables without their secondary indexes, foreign keys and forced row-level security, until all rows are in."""
-    oids = [f"shuitu.{table}" for table in TABLES]
+def bare(
+    connection: psycopg.Connection[Any],
+    tables: Sequence[str],
+    progress: Callable[[float], None] = lambda share: None,
+) -> Iterator[None]:
+    """Tables of the facts without their secondary indexes, foreign keys and forced row-level security, until all rows are in."""
+    oids = [f"shuitu.{table}" for table in tables]
     keys = connection.execute(
         "select conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) from pg_constraint "
         "where contype = 'f' and conrelid = any(%s::regclass[]) order by 1, 2",
@@ -235,7 +239,7 @@ def _bare(connection: psycopg.Connection[Any], progress: Callable[[float], None]
         connection.execute(f"alter table {table} drop constraint {name}".encode())
     for name, _ in indexes:
         connection.execute(f"drop index {name}".encode())
-    for table in TABLES:
+    for table in tables:
         connection.execute(f"alter table shuitu.{table} no force row level security".encode())
     yield
     for number, (_, definition) in enumerate(indexes):
@@ -243,7 +247,7 @@ def _bare(connection: psycopg.Connection[Any], progress: Callable[[float], None]
         connection.execute(definition.encode())
     for table, name, definition in keys:
         connection.execute(f"alter table {table} add constraint {name} {definition}".encode())
-    for table in TABLES:
+    for table in tables:
         connection.execute(f"alter table shuitu.{table} force row level security".encode())
 
 

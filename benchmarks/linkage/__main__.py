@@ -17,14 +17,16 @@ from typing import Any
 import pyarrow as pa
 
 from app.linkage.engine import LinkSettings, link
-from benchmarks import Figure, tell
+from benchmarks import Figure, data_folder, tell
 from benchmarks.linkage import baselines, febrl, real, scoring
-from benchmarks.linkage.generated import Errors, make
+from benchmarks.linkage.generated import County, Errors, Registers, make
 from benchmarks.linkage.scoring import Pair
 
 ROWS, SCALE_B = 20_000, 0.7
 F1_GOAL, REAL_GOAL, CONFIRMED_GOAL, ECE_GOAL = 0.97, 0.95, 0.995, 0.03
 SCALE_GOAL_S, SCALE_GOAL_MIB, SCALE_ROWS = 1_200, 12 * 1024, 5_900_000
+NATION = Errors(only_a=0.885)
+"""650,000 intakes of permits for 5.9 million of the register."""
 MADE_UP = {
     "made up": (1, Errors(), 1.0),
     "made up, crowded": (2, Errors(), 3.0),
@@ -66,6 +68,26 @@ def measure(rows: int, with_real: bool) -> list[Figure]:
     return figures
 
 
+def nation() -> list[County]:
+    """The counties of the country, each at a point inside it."""
+    from app.demo import sources
+
+    frame = sources.boundaries().frame.set_index("code")
+    found = []
+    for code, row in frame[frame["level"] == 3].iterrows():
+        at, above = row["geometry"].representative_point(), frame["name"]
+        city = above.get(int(row["parent_code"]), "")
+        found.append(
+            County(above.get(int(code) // 10_000 * 10_000, ""), city, row["name"], int(code), at.x, at.y)
+        )
+    return found
+
+
+def registers(rows: int) -> Registers:
+    """A register of that many rows over all the country, with the permits' intakes that a nation has for as many."""
+    return make(rows, 1, NATION, counties=nation())
+
+
 def scale(rows: int) -> list[Figure]:
     """Time and memory of linking that many rows, in a process of its own."""
     done = subprocess.run(
@@ -85,7 +107,7 @@ def scale(rows: int) -> list[Figure]:
 
 
 def scale_here(rows: int) -> dict[str, Any]:
-    made = make(rows, 1)
+    made = registers(rows)
     started, cpu = time.perf_counter(), os.times()
     with scoring.Peak() as peak:
         linked = link(
@@ -115,6 +137,10 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=int, help=f"link this many rows and tell time and memory ({SCALE_ROWS:,} is a nation)"
     )
+    parser.add_argument(
+        "--store", type=int, metavar="ROWS", help="bring this many rows together in a database, as a run does"
+    )
+    parser.add_argument("--data", type=Path, help="with --store: a data folder to keep, or to use again")
     parser.add_argument("--plot", type=Path, help="draw the calibration to this PNG")
     parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
@@ -126,6 +152,12 @@ def main() -> None:
         from benchmarks.linkage import plot
 
         plot.draw(given.rows, given.plot)
+        return
+    if given.store:
+        from benchmarks.linkage import storing
+
+        with data_folder(given.data) as folder:
+            tell("linkage", storing.measure(registers(given.store), folder), as_json=given.as_json)
         return
     figures = scale(given.scale) if given.scale else measure(given.rows, not given.made_up_only)
     tell("linkage", figures, as_json=given.as_json)

@@ -6,15 +6,22 @@ twice by different people: the error model below says how they differ.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from app.linkage.engine.records import RECORD
 from benchmarks.linkage import words as w
 
 METRES = 111_320.0
+BLOCK = 100_000
+"""Rows that are kept as Python objects at a time."""
+ROWS_A_PLACE = 400
+COUNTY_SPREAD = 0.12
+"""Degrees that the places of a county lie from its middle."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +53,53 @@ class Errors:
 
 
 @dataclass(frozen=True)
+class County:
+    """Where places lie."""
+
+    province: str
+    city: str
+    name: str
+    code: int
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
 class Registers:
     a: pa.Table
     b: pa.Table
     truth: set[tuple[str, str]]
     """Pairs of ids that are the same intake."""
+
+
+class Register:
+    """Rows of one side; all but the last of them in Arrow's columns, a tenth of what they take as objects."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix, self._blocks, self._rows = prefix, list[pa.Table](), list[dict[str, Any]]()
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    def add(self, row: dict[str, Any]) -> str:
+        """Take a row; returns the id that it gets."""
+        key = f"{self._prefix}{self._n:07d}"
+        self._rows.append({"id": key, **row})
+        self._n += 1
+        if len(self._rows) >= BLOCK:
+            self._pack()
+        return key
+
+    def table(self) -> pa.Table:
+        self._pack()
+        return pa.concat_tables(self._blocks)
+
+    def _pack(self) -> None:
+        if self._rows:
+            schema = pa.schema([RECORD.field(name) for name in self._rows[0]])
+            self._blocks.append(pa.Table.from_pylist(self._rows, schema=schema))
+            self._rows = []
 
 
 class Maker:
@@ -62,8 +111,7 @@ class Maker:
         self.at = 0
         self.errors = errors
         self.dense = dense
-        self.a: list[dict[str, Any]] = []
-        self.b: list[dict[str, Any]] = []
+        self.a, self.b = Register("A"), Register("B")
         self.truth: set[tuple[str, str]] = set()
         self.permits = 0
 
@@ -175,7 +223,6 @@ class Maker:
     # ── two people write it down ─────────────────────────────────────────────────────────────────────
 
     def write_a(self, m: dict[str, Any], b: str | None) -> None:
-        key = f"A{len(self.a):07d}"
         e = self.errors
         lon, lat = self.position(m, e)
         number = m["permit"]
@@ -185,8 +232,8 @@ class Maker:
             number = self.permit_no(m["place"], number[7])
         elif self.happens(e.mistyped):
             number = self.typo(number)
-        self.a.append({
-            "id": key, "name": self.name(m, e.renamed, formal=False), "holder": self.holder_text(m, e), "uscc": m["holder"]["uscc"] if self.happens(0.6) else "",
+        key = self.a.add({
+            "name": self.name(m, e.renamed, formal=False), "holder": self.holder_text(m, e), "uscc": m["holder"]["uscc"] if self.happens(0.6) else "",
             "permit_no": number, "county_code": str(m["place"]["code"]), "town": m["place"]["town"], "place": m["village"] if self.happens(0.7) else "",
             "water_body": m["river"] if self.happens(0.7) else "", "lon": lon, "lat": lat, "source_type": self.source(m), "annual_m3": self.volume(m["m3"]),
         })  # fmt: skip
@@ -194,16 +241,14 @@ class Maker:
             self.truth.add((key, b))
 
     def write_b(self, m: dict[str, Any]) -> str:
-        key = f"B{len(self.b):07d}"
         lon, lat = (m["lon"] + self.normal() * 4 / METRES, m["lat"] + self.normal() * 4 / METRES)
         if self.happens(0.01):
             lon = lat = None  # type: ignore[assignment]
-        self.b.append({
-            "id": key, "name": self.name(m, 0.15, formal=True), "holder": m["holder"]["name"], "uscc": m["holder"]["uscc"], "permit_no": m["permit"],
+        return self.b.add({
+            "name": self.name(m, 0.15, formal=True), "holder": m["holder"]["name"], "uscc": m["holder"]["uscc"], "permit_no": m["permit"],
             "county_code": str(m["place"]["code"]), "town": m["place"]["town"], "place": m["village"], "water_body": m["river"], "lon": lon, "lat": lat,
             "source_type": self.source(m), "annual_m3": float(m["m3"]), "group": m["permit"],
         })  # fmt: skip
-        return key
 
     def position(self, m: dict[str, Any], e: Errors) -> tuple[float | None, float | None]:
         kind = self.chance()
@@ -312,22 +357,31 @@ class Maker:
         return float(m3) * 10 ** (self.normal() * 0.3)
 
 
-def make(rows: int, seed: int = 1, errors: Errors | None = None, dense: float = 1.0) -> Registers:
-    """Registers whose A has about `rows` rows."""
+def make(
+    rows: int,
+    seed: int = 1,
+    errors: Errors | None = None,
+    dense: float = 1.0,
+    counties: Sequence[County] = (),
+) -> Registers:
+    """Registers whose A has about `rows` rows: of a few counties side by side, or of these where they are."""
     maker = Maker(seed, errors or Errors(), dense)
-    sites = max(6, rows // 400)
-    places = []
-    for k in range(sites):
-        province, city, county, code = w.COUNTIES[k % len(w.COUNTIES)]
-        town = "".join(maker.one(w.TOWN) for _ in range(2)) + ("镇" if k % 3 else "乡")
-        places.append({
-            "prefix": province + city + county if maker.happens(0.7) else city + county, "county": county, "code": code, "town": town,
-            "lon": 100 + (k % 50) * 0.32 + maker.between(0, 0.1), "lat": 25 + (k // 50 % 50) * 0.3 + maker.between(0, 0.1),
-        })  # fmt: skip
+    places = [_place(maker, k, counties) for k in range(max(6, len(counties), rows // ROWS_A_PLACE))]
     while len(maker.a) < rows:
         maker.site(maker.one(places))
-    return Registers(_table(maker.a), _table(maker.b), maker.truth)
+    return Registers(maker.a.table(), maker.b.table(), maker.truth)
 
 
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(rows)
+def _place(maker: Maker, k: int, counties: Sequence[County]) -> dict[str, Any]:
+    of = counties[k % len(counties)] if counties else None
+    province, city, county, code = (
+        (of.province, of.city, of.name, of.code) if of else w.COUNTIES[k % len(w.COUNTIES)]
+    )
+    town = "".join(maker.one(w.TOWN) for _ in range(2)) + ("镇" if k % 3 else "乡")
+    prefix = province + city + county if maker.happens(0.7) else city + county
+    if of:
+        lon, lat = (at + maker.normal() * COUNTY_SPREAD for at in (of.lon, of.lat))
+    else:
+        lon = 100 + (k % 50) * 0.32 + maker.between(0, 0.1)
+        lat = 25 + (k // 50 % 50) * 0.3 + maker.between(0, 0.1)
+    return {"prefix": prefix, "county": county, "code": code, "town": town, "lon": lon, "lat": lat}
