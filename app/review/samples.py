@@ -70,7 +70,7 @@ def draw(session: Session, actor: Actor, province: int, terms: Terms) -> int:
     seed = secrets.token_hex(16)
     drawn = sampling.draw(seed, population, terms.rate)
     sample_id = _insert(session, actor, where, population, seed, len(drawn), terms)
-    _insert_items(session, sample_id, drawn)
+    _freeze(session, sample_id, population, drawn)
     for batch_id in batch_ids:
         queries.advance(session, batch_id, sample_id=sample_id)
         about = queries.batch(session, batch_id)
@@ -159,10 +159,9 @@ def population(session: Session, sample_id: int) -> tuple[Row[Any], list[Row[Any
     row = one(session, sample_id)
     members = session.execute(
         text("""select i.id, i.source_type, i.outcome, d.item_id is not null as drawn
-                from shuitu.review_samples s cross join unnest(s.population_ids) p(id)
-                join shuitu.review_items i on i.id = p.id
-                left join shuitu.review_sample_items d on d.sample_id = s.id and d.item_id = i.id
-                where s.id = :id order by i.id"""),
+                from shuitu.review_items i
+                left join shuitu.review_sample_items d on d.sample_id = i.sample_id and d.item_id = i.id
+                where i.sample_id = :id order by i.id"""),
         {"id": sample_id},
     )
     return row, list(members)
@@ -199,8 +198,8 @@ def _insert(
     return int(
         session.execute(
             text("""insert into shuitu.review_samples (county_code, basin_id, algorithm, seed, rate, tolerance, population,
-                      population_ids, fingerprint, drawn, due_on, drawn_by)
-                    values (:province, :basin, :algorithm, :seed, :rate, :tolerance, :n, :ids, :fingerprint, :drawn, :due_on, :actor)
+                      fingerprint, drawn, due_on, drawn_by)
+                    values (:province, :basin, :algorithm, :seed, :rate, :tolerance, :n, :fingerprint, :drawn, :due_on, :actor)
                     returning id"""),
             where
             | {
@@ -209,7 +208,6 @@ def _insert(
                 "rate": terms.rate,
                 "tolerance": terms.tolerance,
                 "n": len(ids),
-                "ids": ids,
                 "fingerprint": sampling.fingerprint(ids),
                 "drawn": drawn,
                 "due_on": rules.due(datetime.now(UTC).date(), terms.days),
@@ -219,7 +217,12 @@ def _insert(
     )
 
 
-def _insert_items(session: Session, sample_id: int, drawn: list[Member]) -> None:
+def _freeze(session: Session, sample_id: int, population: list[Member], drawn: list[Member]) -> None:
+    """What the sample was drawn from, and what was drawn."""
+    session.execute(
+        text("update shuitu.review_items set sample_id = :sample where id = any(:ids)"),
+        {"sample": sample_id, "ids": [member.id for member in population]},
+    )
     session.execute(
         text("""insert into shuitu.review_sample_items (sample_id, item_id, seq, county_code, basin_id)
                 select :sample, i.id, d.seq, i.county_code, i.basin_id

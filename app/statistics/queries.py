@@ -133,9 +133,9 @@ BRIEFS = (
     """select i.county_code, i.basin_id, count(*) as drawn, count(i.verdict) as judged,
          count(*) filter (where i.verdict = 'correct') as correct
        from shuitu.review_sample_items i where true {place} group by 1, 2""",
+    # An item says itself what it was drawn from: who stands below the province does not see its samples.
     """select i.county_code, i.basin_id, count(*) as population
-       from shuitu.review_samples s cross join unnest(s.population_ids) p(id) join shuitu.review_items i on i.id = p.id
-       where true {place} group by 1, 2""",
+       from shuitu.review_items i where i.sample_id is not null {place} group by 1, 2""",
     """select i.county_code, i.basin_id, count(*) as batches_open, count(*) filter (where i.due_on < current_date) as batches_overdue
        from shuitu.review_batches i where i.state = 'reviewing' {place} group by 1, 2""",
     """select i.county_code, i.basin_id,

@@ -228,6 +228,9 @@ def test_the_whole_way_to_the_one_map(services: Services, log_in: Callable[[str]
     assert county["state"] == "published" and not county["overdue"]
     told = [one["action"] for one in reversed(county["decisions"])]
     assert told[:2] == ["compose", "submit"] and told[-2:] == ["pass", "publish"] and "draw" in told
+    # The county does not see the province's sample, and knows of how many its items were drawn from all the same.
+    figures = log_in("gaoyou").get("/api/statistics/progress").json()["total"]["counts"]
+    assert (figures["drawn"], figures["population"]) == (sample["drawn"], sample["population"])
     with transaction(services.engine, NATION) as session:
         # Everything that the map counts by, tile cells included.
         n = session.execute(
