@@ -6,13 +6,20 @@ looks at the bytes first: one whole plain GET for a tile by somebody who is not 
 nothing else under way. Everything else goes its usual way, and so does a tile that is not in memory.
 """
 
+import asyncio
 import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.requests import Answer, quick
+from app.requests import HEADERS, Tally, next_id
+from tiles.keeper import today
+from tiles.server import TileServer
 
 START, END = b"GET /tiles/", b"\r\n\r\n"
 LINE = re.compile(rb"GET (/tiles/[a-z_]+/[0-9]+/[0-9]+/[0-9]+)(?:\?(v=[0-9]*))? HTTP/1\.1\r\n")
@@ -24,23 +31,33 @@ NONE_MATCH = re.compile(rb"\r\nif-none-match:[ \t]*([^\r\n]*)", re.IGNORECASE)
 ACCEPTED = re.compile(rb"\r\naccept-encoding:[^\r\n]*gzip")
 LONGEST = 4096
 REMEMBERED = 2048
-"""Requests whose reading is kept: a browser asks for a tile again in the same bytes."""
-STATUS = {code: f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\n".encode() for code in (200, 204, 304)}
+"""Requests whose answer is kept: a browser asks for a tile again in the same bytes."""
+METERED_EVERY_S = 1.0
 
 
 class TilesFirst(HttpToolsProtocol):
     """uvicorn's HTTP protocol, with a look at what arrives."""
 
     _idle = True  # between two requests
+    _answered_at = 0.0  # when the short way was last taken
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        tiles = _tiles(self.app)
+        self._shelf = None if tiles is None else shelf(tiles)
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(START) and self._free() and (found := self._found(data)) is not None:
-            self._unset_keepalive_if_required()
+        if (
+            data.startswith(START)
+            and self._free()
+            and self._shelf is not None
+            and (found := self._shelf.answer(data, self.server_state.default_headers)) is not None
+        ):
             self.server_state.total_requests += 1
-            self.transport.writelines((self._head(found), found[2]))
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self.transport.writelines(found)
+            self._answered_at = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._close_after(self.timeout_keep_alive)
             return
         super().data_received(data)
 
@@ -49,20 +66,16 @@ class TilesFirst(HttpToolsProtocol):
         done = self.cycle is None or self.cycle.response_complete
         return self._idle and done and not self.pipeline and not self.flow.write_paused
 
-    def _found(self, data: bytes) -> Answer | None:
-        asked = _known.get(data) or _read(data)
-        tiles = _tiles(self.app)
-        if asked is None or tiles is None:
-            return None
-        path, query, zipped, tag = asked
-        return quick(lambda: tiles.kept(path, query, zipped=zipped, wanted=tag))
+    def timeout_keep_alive_handler(self) -> None:
+        """The short way leaves the clock running: to set it anew with each answer costs as much as one."""
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._close_after(left)
+        else:
+            super().timeout_keep_alive_handler()
 
-    def _head(self, found: Answer) -> bytes:
-        status, headers, _ = found
-        parts = [STATUS[status]]
-        for name, value in (*self.server_state.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
-        return b"".join([*parts, b"\r\n"])
+    def _close_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def on_message_begin(self) -> None:
         self._idle = False
@@ -73,28 +86,117 @@ class TilesFirst(HttpToolsProtocol):
         super().on_message_complete()
 
 
-Asked = tuple[str, bytes, bool, str | None]
-"""Path and query of a tile, whether it may come compressed, and If-None-Match."""
-_known: dict[bytes, Asked] = {}
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the bytes of a request ask for."""
+
+    path: str
+    query: bytes
+    zipped: bool
+    """May it come compressed?"""
+    wanted: str | None
+    """If-None-Match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An answer that was given before, which is right as long as the tile's number holds."""
+
+    number: int
+    line: bytes
+    head: bytes
+    zipped: bool
+    tally: Tally
+
+
+class Shelf:
+    """What requests were answered with, by their bytes; of one tile server."""
+
+    def __init__(self, tiles: TileServer) -> None:
+        self._tiles, self._again = tiles, tiles.keeper.bodies.again
+        self._ready: dict[bytes, Ready] = {}
+        self._tallies: dict[int, Tally] = {}
+        self._defaults: Sequence[tuple[bytes, bytes]] | None = None
+        self._lines, self._day, self._counting = b"", 0, False
+
+    def answer(self, data: bytes, defaults: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, ...] | None:
+        """Head and content; None: take the long way. `defaults` are the server's headers, new ones each second."""
+        began = time.perf_counter()
+        if defaults is not self._defaults:
+            self._begin(defaults)
+        ready = self._ready.get(data)
+        body = None if ready is None else self._again(ready.number)
+        if ready is None or body is None:
+            ready = self._found(data)
+            if ready is None or (body := self._again(ready.number)) is None:
+                return None
+        head = b"".join((ready.line, self._lines, ready.head, next_id(), END))
+        ready.tally.count += 1
+        ready.tally.seconds += time.perf_counter() - began
+        if not self._counting:
+            self._counting = True
+            asyncio.get_running_loop().call_later(METERED_EVERY_S, self.meter)
+        if ready.tally.status != 200:
+            return (head,)
+        return head, body.zipped if ready.zipped else body.plain
+
+    def meter(self) -> None:
+        """Hand on what was counted."""
+        self._counting = False
+        for one in self._tallies.values():
+            one.meter()
+
+    def _begin(self, defaults: Sequence[tuple[bytes, bytes]]) -> None:
+        self._defaults, self._lines = defaults, _lines(defaults)
+        if self._day != today():
+            self._day = today()
+            self._ready.clear()
+
+    def _found(self, data: bytes) -> Ready | None:
+        asked = _read(data)
+        number = None if asked is None else self._tiles.kept(asked.path, asked.query)
+        if asked is None or number is None:
+            return None
+        told = self._tiles.kept_answer(number, zipped=asked.zipped, wanted=asked.wanted)
+        if told is None:
+            return None
+        status, headers, _ = told
+        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+        tally = self._tallies.setdefault(status, Tally("tiles", status))
+        ready = Ready(number, line, _lines([*headers, *HEADERS]) + b"x-request-id: ", asked.zipped, tally)
+        if len(self._ready) >= REMEMBERED:
+            self._ready.clear()
+        self._ready[data] = ready
+        return ready
+
+
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(part for name, value in headers for part in (name, b": ", value, b"\r\n"))
+
+
+@lru_cache(maxsize=8)
+def shelf(tiles: TileServer) -> Shelf:
+    """The one of this tile server: all connections share it."""
+    return Shelf(tiles)
 
 
 def _read(data: bytes) -> Asked | None:
-    """What one whole request asks for; None: more than this looks at. Only what the public asks is remembered."""
+    """What one whole request asks for; None: more than this looks at."""
     if len(data) > LONGEST or data.find(END) != len(data) - len(END):
         return None
     line, lower = LINE.match(data), data.lower()
     if line is None or OTHERWISE.search(lower) or b"\r\nhost:" not in lower:
         return None
     wanted = NONE_MATCH.search(data)
-    zipped = ACCEPTED.search(lower) is not None
-    asked = line[1].decode("ascii"), line[2] or b"", zipped, wanted[1].decode("latin-1") if wanted else None
-    if len(_known) >= REMEMBERED:
-        _known.clear()
-    _known[data] = asked
-    return asked
+    return Asked(
+        line[1].decode("ascii"),
+        line[2] or b"",
+        ACCEPTED.search(lower) is not None,
+        wanted[1].decode("latin-1") if wanted else None,
+    )
 
 
-def _tiles(app: Any) -> Any:
+def _tiles(app: Any) -> TileServer | None:
     """The tile server of our application, below what uvicorn put around it."""
     while app is not None and not hasattr(app, "tiles"):
         app = getattr(app, "app", None)

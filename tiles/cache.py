@@ -49,8 +49,9 @@ class Lru:
     limit_bytes: int
     margins: dict[str, float] = field(default_factory=dict)
     """Of layers whose tiles hold something beyond their edges: how much, as a share of a tile."""
-    _bodies: OrderedDict[tuple[Place, Variant], Body] = field(default_factory=OrderedDict)
-    _places: dict[Place, set[Variant]] = field(default_factory=dict)
+    _bodies: OrderedDict[int, tuple[Place, Variant, Body]] = field(default_factory=OrderedDict)
+    """By number: that of the reading which gave it."""
+    _places: dict[Place, dict[Variant, int]] = field(default_factory=dict)
     _others: set[Place] = field(default_factory=set)
     """Places that a changed point does not name: they are looked through."""
     _making: dict[int, tuple[Place, bool]] = field(default_factory=dict)
@@ -58,10 +59,21 @@ class Lru:
     _next: int = 0
 
     def get(self, place: Place, variant: Variant) -> Body | None:
-        body = self._bodies.get((place, variant))
-        if body is not None:
-            self._bodies.move_to_end((place, variant))
-        return body
+        number = self.number(place, variant)
+        return None if number is None else self.again(number)
+
+    def number(self, place: Place, variant: Variant) -> int | None:
+        """Names the body that is kept of a tile, for `again`."""
+        return self._places.get(place, {}).get(variant)
+
+    def again(self, number: int) -> Body | None:
+        """The body that was found under this number before, if it is still there: to ask for a tile by its name
+        takes ten times as long."""
+        kept = self._bodies.get(number)
+        if kept is None:
+            return None
+        self._bodies.move_to_end(number)
+        return kept[2]
 
     def begin(self, place: Place) -> int:
         """A tile is about to be read; returns a number for `put` or `forget`."""
@@ -80,11 +92,10 @@ class Lru:
     def put(self, number: int, variant: Variant, body: Body) -> None:
         """Keep a tile, unless something in it changed since it was begun."""
         place, fresh = self._making.pop(number)
-        key = (place, variant)
-        if not fresh or key in self._bodies:
+        if not fresh or self.number(place, variant) is not None:
             return
-        self._bodies[key] = body
-        self._places.setdefault(place, set()).add(variant)
+        self._bodies[number] = place, variant, body
+        self._places.setdefault(place, {})[variant] = number
         if not place.address.is_web or place.address.z > BITS - SPREAD:
             self._others.add(place)
         self._size += body.size
@@ -114,13 +125,13 @@ class Lru:
 
     def _remove(self, places: Iterable[Place]) -> None:
         for place in list(places):
-            for variant in tuple(self._places.get(place, ())):
-                self._drop((place, variant))
+            for number in tuple(self._places.get(place, {}).values()):
+                self._drop(number)
 
-    def _drop(self, key: tuple[Place, Variant]) -> None:
-        self._size -= self._bodies.pop(key).size
-        place, variant = key
-        self._places[place].discard(variant)
+    def _drop(self, number: int) -> None:
+        place, variant, body = self._bodies.pop(number)
+        self._size -= body.size
+        del self._places[place][variant]
         if not self._places[place]:
             del self._places[place]
             self._others.discard(place)

@@ -55,6 +55,10 @@ class Keeper:
         """The tile, if it is in memory."""
         return self.bodies.get(Place(layer.id, address), self._variant(layer, viewer, options))
 
+    def number(self, layer: Layer, viewer: Viewer, address: Address) -> int | None:
+        """Names the tile in `bodies`, if it is in memory. Not every layer's is that of the next day (`today`)."""
+        return self.bodies.number(Place(layer.id, address), self._variant(layer, viewer, DEFAULT))
+
     async def body(
         self, layer: Layer, viewer: Viewer, address: Address, options: TileOptions = DEFAULT
     ) -> Body:
@@ -123,9 +127,14 @@ class Keeper:
 
     def _variant(self, layer: Layer, viewer: Viewer, options: TileOptions) -> Any:
         # What is in force today may not be tomorrow: views of other layers ask for the date.
-        day = 0 if layer.points else int(time.time() // 86400)
+        day = 0 if layer.points else today()
         form = self._forms.get(layer.id) or self._forms.setdefault(layer.id, _form(layer))
         return viewer, options.key, day, self.hidden_bits, form
+
+
+def today() -> int:
+    """The number of the day, by which tiles of layers with plain views are told apart."""
+    return int(time.time() // 86400)
 
 
 def _form(layer: Layer) -> str:

@@ -45,7 +45,7 @@ class NotSignedInError(Exception):
     """The credentials are wrong or ended."""
 
 
-@dataclass
+@dataclass(eq=False)
 class TileServer:
     """ASGI app. `identify` tells who asks; `base_url` the address under which the client reached us."""
 
@@ -63,14 +63,17 @@ class TileServer:
         response = await self._answer(request)
         await response(scope, receive, send)
 
-    def kept(self, path: str, query: bytes, *, zipped: bool, wanted: str | None) -> Answer | None:
-        """The answer to a GET by the public, if the tile is in memory; None: take the long way."""
+    def kept(self, path: str, query: bytes) -> int | None:
+        """Names what a GET by the public is answered with (`kept_answer`), if the tile is in memory; None: take the long way."""
         if query and not PLAIN_QUERY.fullmatch(query):
             return None
         named = _named(path)
         if named is None or not self._knows(named[0], query):
             return None
-        body = self.keeper.kept(named[0], PUBLIC, named[1])
+        return self.keeper.number(named[0], PUBLIC, named[1])
+
+    def kept_answer(self, number: int, *, zipped: bool, wanted: str | None) -> Answer | None:
+        body = self.keeper.bodies.again(number)
         return None if body is None else answer(body, PUBLIC, zipped=zipped, wanted=wanted)
 
     def _knows(self, layer: Layer, query: bytes) -> bool:

@@ -10,9 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import mapbox_vector_tile as mvt
+import psycopg
 import pytest
 
 from app.db.engine import Dsns
+from app.hotline import METERED_EVERY_S
+from app.maps.publishing import publish_features
 from tests import served
 
 TILE = "/tiles/intakes/6/53/25"
@@ -160,3 +164,77 @@ def test_a_head_has_no_body_and_an_end_is_an_end(wire: Wire) -> None:
     assert b"connection: close" in head
     with pytest.raises(AssertionError, match="closed"):
         wire.answer()
+
+
+def test_an_answer_that_was_given_before_ends_with_a_change(
+    wire: Wire, stored: tuple[Dsns, served.Accounts]
+) -> None:
+    where = "/tiles/regions/6/53/25"
+    tags = []
+    for path in (TILE, where):
+        for _ in range(3):
+            wire.send(get(path))
+            tags.append(tag_of(wire.answer()[1]))
+    with psycopg.connect(stored[0].service) as connection:
+        connection.execute(
+            "select set_config('app.scope_lo', '0', false), set_config('app.scope_hi', '1000000', false)"
+        )
+        connection.execute("update shuitu.intakes set permit_state = 'ended' where id = 1")
+        publish_features(connection, "intakes", [1])
+    deadline = time.monotonic() + 1
+    while True:
+        wire.send(get())
+        status, head, body = wire.answer()
+        if tag_of(head) != tags[0]:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    (layer,) = mvt.decode(body).values()
+    assert status == 200
+    assert sum(f["properties"].get("n_ended", f["properties"].get("permit_state") == "ended") for f in layer["features"]) == 1  # fmt: skip
+    wire.send(get(TILE, f'If-None-Match: "{tags[0]}"'))
+    assert wire.answer()[0] == 200
+    wire.send(get(where, f'If-None-Match: "{tags[-1]}"'))
+    assert wire.answer(body=False)[0] == 304, "regions did not change"
+
+
+def test_every_answer_is_metered(wire: Wire) -> None:
+    wire.send(get())
+    tag = tag_of(wire.answer()[1])
+    time.sleep(METERED_EVERY_S + 0.2)  # what was answered until now is handed on
+    asked = get(TILE, f'If-None-Match: "{tag}"')
+    before = [metered(wire, name) for name in METERS]
+    for _ in range(50):
+        wire.send(asked)
+        assert wire.answer(body=False)[0] == 304
+    deadline = time.monotonic() + 10
+    while [now - then for now, then in zip([metered(wire, name) for name in METERS], before, strict=True)] != [50] * 3:  # fmt: skip
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+METERS = (
+    'shuitu_requests_total{area="tiles",method="GET",status="304"}',
+    'shuitu_request_seconds_count{area="tiles"}',
+    'shuitu_request_seconds_bucket{area="tiles",le="0.005"}',
+)
+
+
+def metered(wire: Wire, name: str) -> float:
+    wire.send(get("/metrics"))
+    found = re.search(re.escape(name) + r" ([\d.e+]+)", wire.answer()[2].decode())
+    return float(found[1]) if found else 0.0
+
+
+def tag_of(head: bytes) -> str:
+    found = re.search(rb'etag: "(.*)"', head)
+    assert found
+    return found[1].decode()
+
+
+@pytest.mark.parametrize("query", ["filter-lang=ecql", "filter-lang=", "filter=code='x'&filter-lang=ecql"])
+def test_a_filter_language_that_is_none_is_refused(wire: Wire, query: str) -> None:
+    wire.send(get(f"{TILE}?{query}"))
+    status, _, body = wire.answer()
+    assert status == 400
+    assert b"cql2-text" in body
