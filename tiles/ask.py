@@ -15,14 +15,16 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def options_of(layer: Layer, audience: Audience, query: Mapping[str, str]) -> TileOptions:
-    """Raises BadOption for fields, a filter or a past that this audience does not have of the layer."""
-    fields, text = query.get("fields"), query.get("filter")
+    """Raises BadOption for fields, a filter, its language or a past that this audience does not have of the layer."""
+    fields, text, lang = query.get("fields"), query.get("filter"), query.get("filter-lang", "cql2-text")
+    if lang not in cql2.LANGUAGES:
+        raise BadOption(str(cql2.unknown(lang)))
     past = past_of(layer, audience, query.get("datetime"), query.get("known"))
     if fields is None and text is None and past is None:
         return DEFAULT
     return TileOptions(
         None if fields is None else fields_of(layer, audience, fields),
-        None if text is None else filter_of(layer, audience, text, query.get("filter-lang", "cql2-text")),
+        None if text is None else filter_of(layer, audience, text, lang),
         past=past,
     )
 

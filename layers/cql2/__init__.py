@@ -16,7 +16,7 @@ from layers.cql2.text import parse_text
 
 LANGUAGES = ("cql2-text", "cql2-json")
 
-__all__ = ["LANGUAGES", "Column", "InvalidFilter", "Node", "columns_of", "conjuncts", "parse"]
+__all__ = ["LANGUAGES", "Column", "InvalidFilter", "Node", "columns_of", "conjuncts", "parse", "unknown"]
 
 
 def parse(text: str, lang: str = "cql2-text") -> Node:
@@ -28,6 +28,11 @@ def parse(text: str, lang: str = "cql2-text") -> Node:
         return parse_text(text)
     if lang == "cql2-json":
         return parse_json(text)
-    raise InvalidFilter(
+    raise unknown(lang)
+
+
+def unknown(lang: str) -> InvalidFilter:
+    """Says that there is no such language of filters."""
+    return InvalidFilter(
         f"过滤语言应为 cql2-text 或 cql2-json，得到 {lang[:40]!r} (filter-lang is one of these two)"
     )
