@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.errors import InvalidInput
-from layers.model import Layer, Text
+from layers.model import Field, Layer, Text
 from tiles import facets
 
 Array = npt.NDArray[Any]
@@ -36,36 +36,12 @@ class Dimension:
     """In their order; a place or an open list has none."""
 
 
-def _texts(**titles: tuple[str, str]) -> dict[Key, Text]:
-    return {name: Text(zh=zh, en=en) for name, (zh, en) in titles.items()}
-
-
-# Lists of domain §3.5, as the import reads them (app/registry/intake_import.py).
-WORKS = _texts(
-    sluice=("闸", "Sluice"), dam=("坝", "Dam"), canal=("渠道", "Canal"), artificial_channel=("人工河道", "Artificial channel"),
-    siphon=("虹吸管", "Siphon"), pump=("水泵(泵站)", "Pump"), well=("水井", "Well"), hydropower_station=("水电站", "Hydropower station"),
-    other=("其他", "Other"),
-)  # fmt: skip
-BODIES = _texts(
-    river=("河流", "River"), lake=("湖泊", "Lake"), reservoir=("水库", "Reservoir"), spring=("泉", "Spring"),
-    geothermal=("地热", "Geothermal"), mineral=("矿泉", "Mineral"), reclaimed_water=("再生水", "Reclaimed water"),
-    mine_drainage=("矿井疏干水", "Mine drainage"), other=("其他", "Other"),
-)  # fmt: skip
-MODES = _texts(
-    gravity=("自流(引)", "Gravity"), pump=("提(抽)", "Pumped"), storage=("蓄", "Storage"), well=("井", "Well")
-)
 OFF_STREAM: dict[Key, Text] = {
     True: Text(zh="河道外", en="Off-stream"),
     False: Text(zh="河道内", en="In-stream"),
 }
-COLUMNS: tuple[Dimension, ...] = (
-    Dimension("zone_code", Text(zh="水资源分区", en="Water-resource zone"), "column"),
-    Dimension("works_type", Text(zh="工程类型", en="Works"), "column", WORKS),
-    Dimension("water_body_type", Text(zh="水源子类", en="Kind of water body"), "column", BODIES),
-    Dimension("abstraction_mode", Text(zh="取水方式", en="Mode of abstraction"), "column", MODES),
-    Dimension("off_stream", Text(zh="河道内外", en="Off-stream or in-stream"), "column", OFF_STREAM),
-)
-"""What map cells do not tell apart: counted from the entries themselves."""
+COLUMNS = ("zone_code", "works_type", "water_body_type", "abstraction_mode", "off_stream")
+"""Fields that map cells do not tell apart: counted from the entries themselves."""
 PLACES = (
     Dimension("region", Text(zh="行政区", en="Region"), "place"),
     Dimension("basin", Text(zh="流域机构", en="Basin agency"), "place"),
@@ -76,11 +52,16 @@ def dimensions(layer: Layer) -> dict[str, Dimension]:
     """Everything by which intakes can be counted, by name, in the order in which it is offered."""
     faceted = [one.field for one in facets.facets(layer)]
     order = {one.name: i for i, one in enumerate(layer.fields)}
-    known = [
-        Dimension(one.name, one.title, "facet", {value.value: value.title for value in one.values})
-        for one in sorted(faceted, key=lambda one: order[one.name])
-    ]
-    return {one.name: one for one in (*PLACES, *known, *COLUMNS)}
+    known = [_counted(one, "facet") for one in sorted(faceted, key=lambda one: order[one.name])]
+    single = [_counted(layer.field(name), "column") for name in COLUMNS]
+    return {one.name: one for one in (*PLACES, *known, *single)}
+
+
+def _counted(of: Field, kind: Kind) -> Dimension:
+    values: dict[Key, Text] = (
+        OFF_STREAM if of.type == "boolean" else {one.value: one.title for one in of.values}
+    )
+    return Dimension(of.name, of.title, kind, values)
 
 
 def dimension(layer: Layer, name: str) -> Dimension:
