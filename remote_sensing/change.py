@@ -18,6 +18,7 @@ from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from remote_sensing.scene import Grid, Scene
+from remote_sensing.sources import Coding
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -64,11 +65,12 @@ class AlignedSource:
     aligned: Aligned
     names: tuple[str, ...]
 
+    @property
+    def codings(self) -> tuple[Coding, ...]:
+        return (Coding(),) * len(self.names)
+
     def read(self, window: Window) -> list[Array]:
         return [self.aligned.read(name, window) for name in self.names]
-
-    def reflectance(self, number: int, raw: Array) -> Floats:
-        return raw
 
 
 def align(earlier: Scene, later: Scene) -> Aligned:

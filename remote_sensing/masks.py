@@ -1,6 +1,7 @@
 """The masks of a scene, piece by piece; what a block decides rests on that block alone, whatever the piece."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -32,17 +33,17 @@ class Masks:
         """Codes (`objects.KIND`, `objects.STRONG`) and the water index of a piece, without its halo."""
         shape = (int(piece.window.height), int(piece.window.width))
         codes, index = np.zeros(shape, np.uint8), np.empty(shape, np.float32)
-        inner = {name: values[HALO:-HALO, HALO:-HALO] for name, values in piece.bands.items()}
         told = clouds.quality(self.scene, piece.window) if self.own_grid else None
-        for r0, r1 in zip(piece.rows, piece.rows[1:], strict=False):
-            for c0, c1 in zip(piece.cols, piece.cols[1:], strict=False):
+        for r0, r1 in pairwise(piece.rows):
+            for c0, c1 in pairwise(piece.cols):
                 at = (slice(r0, r1), slice(c0, c1))
-                block = {name: values[at] for name, values in inner.items()}
+                around = piece.block((r0, r1), (c0, c1))
+                block = {name: values[HALO:-HALO, HALO:-HALO] for name, values in around.items()}
                 water.index(self.water, block, index[at])
                 if "water_body" in self.kinds:
                     limit = water.threshold(self.water, index[at])
                     if self.water.smooth:
-                        self._smoothed(piece, (r0, r1, c0, c1), limit, codes[at])
+                        self._smoothed(around, limit, codes[at])
                     else:
                         water.mark(self.water, index[at], block, limit, codes[at])
                     if self.shadows:
@@ -50,14 +51,13 @@ class Masks:
                         zone = told[1][at] if told else self.shadows.within(*corner, index[at].shape)
                         codes[at][zone & self.shadows.shaded(block)] = 0
                 if "irrigated_land" in self.kinds:
-                    irrigation.mark(piece.bands, (r0, c0), irrigation.limit(block), codes[at])
+                    irrigation.mark(around, (0, 0), irrigation.limit(block), codes[at])
         if told:
             codes[told[0]] = 0
         return codes, index
 
-    def _smoothed(self, piece: Piece, at: tuple[int, int, int, int], limit: float, codes: Codes) -> None:
+    def _smoothed(self, around: Mapping[str, Floats], limit: float, codes: Codes) -> None:
         """A block marked with one pixel around it, which the majority of its border needs."""
-        r0, r1, c0, c1 = at
-        around = (slice(r0 + HALO - 1, r1 + HALO + 1), slice(c0 + HALO - 1, c1 + HALO + 1))
-        bands = {name: values[around] for name, values in piece.bands.items()}
+        inner = slice(HALO - 1, 1 - HALO)
+        bands = {name: values[inner, inner] for name, values in around.items()}
         water.mark(self.water, water.index(self.water, bands), bands, limit, codes)

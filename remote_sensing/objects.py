@@ -17,6 +17,7 @@ from rasterio.windows import Window
 
 from remote_sensing import outlines
 from remote_sensing.scene import Grid
+from remote_sensing.sources import Coding, reflectance
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.uint8]
@@ -62,8 +63,10 @@ class Objects:
 
 
 @numba.njit(nogil=True, cache=True)
-def _measure(labels, codes, row0, col0, layers, darkest, kind, pixels, strong, sums, box):  # type: ignore[no-untyped-def]
-    index, nir, red, green, before, seen = layers
+def _measure(  # type: ignore[no-untyped-def]
+    labels, codes, row0, col0, index, planes, before, seen, darkest, kind, pixels, strong, sums, box
+):
+    (nirs, nir_coding), (reds, red_coding), (greens, green_coding) = planes
     height, width = labels.shape
     for row in range(height):
         for col in range(width):
@@ -79,12 +82,14 @@ def _measure(labels, codes, row0, col0, layers, darkest, kind, pixels, strong, s
             box[i, 0] = min(box[i, 0], col + col0)
             box[i, 2] = max(box[i, 2], col + col0)
             box[i, 3] = row + row0
+            nir = reflectance(nirs[row, col], nir_coding[0], nir_coding[1], nir_coding[2])
+            red = reflectance(reds[row, col], red_coding[0], red_coding[1], red_coding[2])
+            green = reflectance(greens[row, col], green_coding[0], green_coding[1], green_coding[2])
             sums[i, 0] += index[row, col]
-            sums[i, 1] += nir[row, col]
-            sums[i, 2] += red[row, col]
-            brightest = max(nir[row, col], red[row, col], green[row, col])
-            sums[i, 3] += brightest < darkest
-            if seen[row, col]:
+            sums[i, 1] += nir
+            sums[i, 2] += red
+            sums[i, 3] += max(nir, red, green) < darkest
+            if seen.size and seen[row, col]:
                 sums[i, 4] += (before[row, col] & 3) == (codes[row, col] & 3)
                 sums[i, 5] += 1
 
@@ -94,19 +99,15 @@ class Look:
     """What is measured over the objects of one piece; arrays of the piece's shape."""
 
     index: Array
-    bands: Mapping[str, Array]
+    bands: Mapping[str, tuple[Array, Coding]]
+    """Numbers as they are in the files, and how they become reflectance: only those of objects are."""
     before: Codes | None = None
     seen_before: npt.NDArray[np.bool_] | None = None
 
-    def layers(self) -> tuple[Array, ...]:
-        """For `_measure`, in the order of LAYERS. Bands that are not there are stood in for."""
+    def planes(self) -> tuple[tuple[Array, Coding], ...]:
+        """Near infrared, red and green. Bands that are not there are stood in for."""
         nir = self.bands["nir"]
-        nothing = np.zeros(self.index.shape, np.uint8)
-        return (
-            self.index, nir, self.bands.get("red", nir), self.bands.get("green", nir),
-            nothing if self.before is None else self.before,
-            nothing if self.seen_before is None else self.seen_before.astype(np.uint8),
-        )  # fmt: skip
+        return nir, self.bands.get("red", nir), self.bands.get("green", nir)
 
 
 def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> Part:
@@ -118,7 +119,12 @@ def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> P
     labels, count = cc3d.connected_components(codes & KIND, connectivity=8, return_N=True)
     kind, pixels, strong = (np.zeros(count, np.int64) for _ in range(3))
     sums, box = np.zeros((count, len(LAYERS))), np.zeros((count, 4), np.int64)
-    _measure(labels, codes, row, col, look.layers(), np.float32(SHADOW), kind, pixels, strong, sums, box)
+    nothing = np.zeros((1, 1), np.uint8) if look.before is None else look.before
+    seen = np.zeros((0, 0), np.bool_) if look.seen_before is None else look.seen_before
+    _measure(
+        labels, codes, row, col, look.index, look.planes(), nothing, seen, np.float32(SHADOW),
+        kind, pixels, strong, sums, box,
+    )  # fmt: skip
     sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
     drawn = np.zeros(count + 1, bool)
     drawn[1:] = (pixels >= np.asarray(least)[kind]) & (strong > 0)

@@ -15,7 +15,8 @@ from remote_sensing.masks import CODE, Masks
 from remote_sensing.objects import Look, Objects, Part
 from remote_sensing.options import Options
 from remote_sensing.scene import Scene, from_stored, require
-from remote_sensing.strips import HALO, Piece, Plan, SceneSource, Source
+from remote_sensing.sources import SceneSource, Source, seen
+from remote_sensing.strips import Piece, Plan
 
 Progress = Callable[[float, str], None]
 CACHE_BYTES = 64 * 2**20
@@ -87,11 +88,11 @@ def _in_order(pool: Executor, work: Callable[[Any], Part], items: Iterable[Any],
 
 
 def _look(now: Piece, index: Any, before: Masks | None, old: Sequence[Piece]) -> Look:
-    inner = (slice(HALO, -HALO), slice(HALO, -HALO))
-    bands = {name: values[inner] for name, values in now.bands.items()}
+    bands = now.planes()
     if before is None or not old:
         return Look(index, bands)
-    return Look(index, bands, before.codes(old[0])[0], np.isfinite(old[0].bands["nir"][inner]))
+    numbers, coding = old[0].planes()["nir"]
+    return Look(index, bands, before.codes(old[0])[0], seen(numbers, coding.nodata))
 
 
 def _least_pixels(scene: Scene, options: Options) -> tuple[float, float, float, float]:

@@ -1,26 +1,30 @@
 """Reading a scene once, from north to south: each pixel is decoded once, and memory follows the strip."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import Any
 
-import numba
 import numpy as np
-import numpy.typing as npt
-import rasterio
 import shapely
 from rasterio.windows import Window
 
-from remote_sensing.scene import Band, Grid, Scene, readable
+from remote_sensing.scene import Grid
+from remote_sensing.sources import Array, Coding, Floats, SceneSource, Source, scaled
 
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
+__all__ = ["BLOCK", "HALO", "Piece", "Plan", "SceneSource", "Source", "pieces"]
+
 BLOCK = 512
 """Side in pixels of a block, which decides by its own histograms; anchored to the scene's north-west corner."""
 HALO = 3
 """Pixels around a block that its neighbourhood operations look at: a mean, an erosion and a dilation of 3 × 3."""
 TALLEST = 4 * BLOCK
+WIDEST = 32 * BLOCK
+"""Columns that are read from north to south at a time: wider scenes are read in lanes, so that memory has a bound."""
+AHEAD = 2
+"""Chunks that are decoded before the pieces that touch them are asked for."""
 
 
 def edges(length: int) -> list[int]:
@@ -28,117 +32,75 @@ def edges(length: int) -> list[int]:
     return [*range(0, max(1, length - BLOCK // 2), BLOCK), length]
 
 
+class _Scratch(threading.local):
+    """Memory of one thread that is used again for each block: fresh memory costs more than the sums done in it."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Floats] = {}
+
+    def floats(self, name: str, shape: tuple[int, int]) -> Floats:
+        size = shape[0] * shape[1]
+        held = self._held.get(name)
+        if held is None or held.size < size:
+            held = self._held[name] = np.empty(size, np.float32)
+        return held[:size].reshape(shape)
+
+
+_scratch = _Scratch()
+
+
 @dataclass(frozen=True)
 class Piece:
-    """Part of a strip, made of whole blocks, with its bands as float32 (NaN: no data).
-
-    Arrays reach HALO pixels beyond `window` on all sides, NaN outside the scene.
-    """
+    """Part of a strip, made of whole blocks. It knows HALO pixels beyond `window` on all sides."""
 
     window: Window
     rows: tuple[int, ...]
     cols: tuple[int, ...]
     """Edges of the blocks, counted from the window's corner."""
-    bands: Mapping[str, Floats]
-
-
-class Source(Protocol):
-    """Where pixels come from: a scene, or an earlier scene on a later one's grid."""
-
     names: tuple[str, ...]
+    codings: tuple[Coding, ...]
+    numbers: list[Array]
+    """As they are in the files, one array a band."""
+    around: tuple[tuple[list[Array] | None, ...], ...]
+    """The rims of its neighbours, 3 × 3 with the piece itself in the middle; None outside the scene."""
 
-    def read(self, window: Window) -> list[Array]:
-        """Numbers as they are in the files, one array a band; may be called from several threads."""
+    def planes(self) -> dict[str, tuple[Array, Coding]]:
+        """The numbers of each band within the window, and how they become reflectance."""
+        return dict(zip(self.names, zip(self.numbers, self.codings, strict=True), strict=True))
 
-    def reflectance(self, number: int, raw: Array) -> Floats:
-        """The numbers of a band as float32, NaN where there is no data."""
+    def block(self, rows: tuple[int, int], cols: tuple[int, int]) -> dict[str, Floats]:
+        """The bands of some rows and columns with HALO pixels around, float32, NaN where there is no data.
 
-
-class SceneSource:
-    """The files of a scene. Bands of one file are decoded together; coarser bands are interpolated."""
-
-    def __init__(self, scene: Scene, names: Sequence[str]) -> None:
-        self.names = tuple(names)
-        self._grid = scene.grid
-        self._bands = [scene.bands[name] for name in names]
-        self._nodata = [nodata_of(band) for band in self._bands]
-
-    def read(self, window: Window) -> list[Array]:
-        found: list[Array] = [np.empty(0)] * len(self.names)
-        for file in dict.fromkeys(band.file for band in self._bands):
-            mine = [i for i, band in enumerate(self._bands) if band.file == file]
-            indexes = [self._bands[i].index for i in mine]
-            with readable(file), rasterio.open(file) as source:
-                if (source.width, source.height) == (self._grid.width, self._grid.height):
-                    planes = source.read(indexes, window=window)
-                else:
-                    planes = _interpolated(
-                        source, indexes, window, self._grid, [self._nodata[i] for i in mine]
-                    )
-            for i, plane in zip(mine, planes, strict=True):
-                found[i] = plane
-        return found
-
-    def reflectance(self, number: int, raw: Array) -> Floats:
-        return to_reflectance(raw, self._bands[number], self._nodata[number])
+        The arrays are this thread's own and hold until it asks for the next block.
+        """
+        (r0, r1), (c0, c1) = rows, cols
+        shape = (r1 - r0 + 2 * HALO, c1 - c0 + 2 * HALO)
+        down = _shares(r0, r1, int(self.window.height))
+        across = _shares(c0, c1, int(self.window.width))
+        made = {}
+        for number, (name, coding) in enumerate(zip(self.names, self.codings, strict=True)):
+            values = made[name] = _scratch.floats(name, shape)
+            for y, ours_down, theirs_down in down:
+                for x, ours_across, theirs_across in across:
+                    part = self.around[y][x]
+                    if part is None:
+                        values[ours_down, ours_across] = np.nan
+                    else:
+                        scaled(
+                            part[number][theirs_down, theirs_across], *coding, values[ours_down, ours_across]
+                        )
+        return made
 
 
-def nodata_of(band: Band) -> float | None:
-    """The number that means no data: the scene's word, else the file's."""
-    if band.nodata is not None:
-        return band.nodata
-    with rasterio.open(band.file) as source:
-        stated: float | None = source.nodatavals[band.index - 1]
-    return stated
-
-
-@numba.njit(nogil=True, cache=True)
-def _scaled(raw, scale, offset, nodata, out):  # type: ignore[no-untyped-def]
-    for row in range(raw.shape[0]):
-        for col in range(raw.shape[1]):
-            number = np.float32(raw[row, col])
-            out[row, col] = np.float32(np.nan) if number == nodata else number * scale + offset
-
-
-def to_reflectance(raw: Array, band: Band, nodata: float | None) -> Floats:
-    """Scale and offset applied; NaN where the file has no data."""
-    made: Floats = np.empty(raw.shape, np.float32)
-    missing = np.float32(np.nan if nodata is None else nodata)
-    _scaled(raw, np.float32(band.scale), np.float32(band.offset), missing, made)
-    return made
-
-
-def _interpolated(
-    source: Any, indexes: list[int], window: Window, grid: Grid, nodata: list[float | None]
-) -> list[Array]:
-    """Bilinear, by position: a pixel's value does not depend on the window it is read with."""
-    rows, cols = (
-        (np.arange(start, start + count) + 0.5) * theirs / ours - 0.5
-        for start, count, theirs, ours in (
-            (int(window.row_off), int(window.height), source.height, grid.height),
-            (int(window.col_off), int(window.width), source.width, grid.width),
-        )
-    )
-    (r0, r1, fr), (c0, c1, fc) = _neighbours(rows, source.height), _neighbours(cols, source.width)
-    top, left = int(r0.min()), int(c0.min())
-    whole = Window(left, top, int(c1.max()) - left + 1, int(r1.max()) - top + 1)
-    planes = source.read(indexes, window=whole)
-    r0, r1, c0, c1 = r0 - top, r1 - top, c0 - left, c1 - left
-    found: list[Array] = []
-    for plane, missing in zip(planes, nodata, strict=True):
-        values = plane.astype(np.float32)
-        if missing is not None:
-            values[plane == missing] = np.nan
-        across = values[:, c0] * (1 - fc) + values[:, c1] * fc
-        made = across[r0] * (1 - fr)[:, None] + across[r1] * fr[:, None]
-        found.append(np.where(np.isnan(made), np.float32(missing or 0), made).astype(np.float32))
+def _shares(start: int, stop: int, length: int) -> list[tuple[int, slice, slice]]:
+    """Which of three neighbours give the pixels from `start` to `stop` with HALO around: where to, where from."""
+    found = []
+    first, last = start - HALO, stop + HALO
+    for which, (low, high) in enumerate(((-HALO, 0), (0, length), (length, length + HALO))):
+        a, b = max(first, low), min(last, high)
+        if a < b:
+            found.append((which, slice(a - first, b - first), slice(a - low, b - low)))
     return found
-
-
-def _neighbours(at: Array, length: int) -> tuple[Array, Array, Floats]:
-    low = np.clip(np.floor(at).astype(np.int64), 0, length - 1)
-    high = np.minimum(low + 1, length - 1)
-    return low, high, np.clip(at - low, 0, 1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -148,88 +110,145 @@ class Plan:
     grid: Grid
     strips: tuple[int, ...]
     pieces: tuple[int, ...]
+    lanes: tuple[int, ...]
+    """Numbers of the pieces where lanes begin, and of the last one's end."""
 
     @classmethod
     def of(cls, grid: Grid, window: int, source: SceneSource | None = None) -> "Plan":
         """Strips as tall as the file's own blocks, so that none is decoded twice."""
-        tall, wide = _file_block(source, grid) if source else (BLOCK, BLOCK)
+        tall, wide = source.file_block() if source else (BLOCK, BLOCK)
         rows, cols = edges(grid.height), edges(grid.width)
         step = max(1, min(-(-tall // BLOCK), TALLEST // BLOCK))
         span = len(cols) if wide >= grid.width else max(1, window // BLOCK, -(-wide // BLOCK))
-        return cls(grid, (*rows[:-1:step], grid.height), (*cols[:-1:span], grid.width))
+        pieces = (*cols[:-1:span], grid.width)
+        number, together = len(pieces) - 1, max(1, WIDEST // (span * BLOCK))
+        return cls(grid, (*rows[:-1:step], grid.height), pieces, (*range(0, number, together), number))
 
     def windows(self) -> list[Window]:
         """Every piece, strip by strip."""
         return [
             Window(c0, r0, c1 - c0, r1 - r0)
-            for r0, r1 in zip(self.strips, self.strips[1:], strict=False)
-            for c0, c1 in zip(self.pieces, self.pieces[1:], strict=False)
+            for r0, r1 in pairwise(self.strips)
+            for c0, c1 in pairwise(self.pieces)
         ]
-
-
-def _file_block(source: SceneSource, grid: Grid) -> tuple[int, int]:
-    tall = wide = 1
-    for file in dict.fromkeys(band.file for band in source._bands):
-        with rasterio.open(file) as opened:
-            height, width = opened.block_shapes[0]
-            tall, wide = (
-                max(tall, height * grid.height // opened.height),
-                max(wide, width * grid.width // opened.width),
-            )
-    return tall, wide
 
 
 def pieces(
     sources: Sequence[Source], plan: Plan, pool: Executor, area: shapely.Geometry | None
 ) -> Iterator[Callable[[], list[Piece]]]:
-    """Work for the pool, in order: each call gives one piece of every source.
+    """Work for the pool, lane by lane, in order: each call gives one piece of every source.
 
-    While a strip is worked on, the next one is decoded. `area` (grid coordinates): pieces outside it are
+    While pieces are worked on, what lies south of them is decoded. `area` (grid coordinates): pieces outside it are
     neither read nor given.
     """
-    strips = list(zip(plan.strips, plan.strips[1:], strict=False))
-    wanted = [_wanted(plan, strip, area) for strip in strips]
+    wanted = np.array([_wanted(plan, strip, area) for strip in pairwise(plan.strips)])
+    for first, last in pairwise(plan.lanes):
+        yield from _Lane(sources, plan, pool, wanted, first, last).pieces()
 
-    def decode(number: int) -> list[list[Future[list[Array]] | None]]:
-        top, bottom = strips[number]
-        return [
-            [
-                pool.submit(source.read, Window(c0, top, c1 - c0, bottom - top))
-                if any(wanted[n][i] for n in (number - 1, number, number + 1) if 0 <= n < len(strips))
-                or (i and wanted[number][i - 1])
-                or (i + 2 < len(plan.pieces) and wanted[number][i + 1])
-                else None
-                for i, (c0, c1) in enumerate(zip(plan.pieces, plan.pieces[1:], strict=False))
-            ]
-            for source in sources
-        ]
 
-    before: list[Any] | None = None
-    here = decode(0)
-    for number, strip in enumerate(strips):
-        after = decode(number + 1) if number + 1 < len(strips) else None
-        whole = (
-            [_rows(kind, slice(-HALO, None)) for kind in before] if before else [None] * len(sources),
-            [[future.result() if future else None for future in kind] for kind in here],
-            [_rows(kind, slice(0, HALO)) for kind in after] if after else [None] * len(sources),
+class _Lane:
+    """Some columns of a scene from north to south, as chunks: one a piece, and the rim of the lanes beside."""
+
+    def __init__(
+        self, sources: Sequence[Source], plan: Plan, pool: Executor, wanted: Any, first: int, last: int
+    ) -> None:
+        self._sources, self._plan, self._pool = sources, plan, pool
+        spans = list(pairwise(plan.pieces[first : last + 1]))
+        rim = [(spans[0][0] - HALO, spans[0][0])] if first else []
+        rest = [(spans[-1][1], spans[-1][1] + HALO)] if last < len(plan.pieces) - 1 else []
+        self._spans = [*rim, *spans, *rest]
+        self._strips = list(pairwise(plan.strips))
+        columns = np.arange(len(self._spans)) - len(rim) + first
+        own = (columns >= first) & (columns < last)
+        self._wanted = np.zeros((len(self._strips), len(self._spans)), bool)
+        self._wanted[:, own] = wanted[:, first:last]
+        around = np.pad(self._wanted, 1)
+        height, width = self._wanted.shape
+        # A chunk is decoded if it, or one of its neighbours, is wanted.
+        self._needed = np.any(
+            [around[y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=0
         )
-        for column, want in enumerate(wanted[number]):
-            if want:
-                yield lambda whole=whole, strip=strip, column=column: [  # type: ignore[misc]
-                    _piece(source, plan, strip, column, (whole[0][k], whole[1][k], whole[2][k]))
-                    for k, source in enumerate(sources)
-                ]
-        before, here = whole[1], after or []
+        self._chunks: dict[int, list[Future[list[Array]] | None]] = {}
+        self._asked = 0
 
+    def pieces(self) -> Iterator[Callable[[], list[Piece]]]:
+        across = len(self._spans)
+        tails: list[Any] = [None] * across
+        """The last rows of the strip above, by chunk."""
+        for strip in range(len(self._strips)):
+            below: list[Any] = [None] * across
+            for column in range(across):
+                self._decode((strip + 1) * across + column + 1 + AHEAD)
+                if self._wanted[strip, column]:
+                    around = [self._around(strip, column, tails, k) for k in range(len(self._sources))]
+                    yield lambda around=around, at=(strip, column): self._made(at, around)  # type: ignore[misc]
+                if column:
+                    below[column - 1] = self._let_go(strip, column - 1)
+            below[-1] = self._let_go(strip, across - 1)
+            tails = below
 
-def _rows(kind: Sequence[Any], part: slice) -> list[Any]:
-    """A few rows of every chunk of a strip, copied so that the strip itself can go."""
-    chunks = [chunk.result() if isinstance(chunk, Future) else chunk for chunk in kind]
-    return [None if chunk is None else [plane[part].copy() for plane in chunk] for chunk in chunks]
+    def _decode(self, last: int) -> None:
+        """Ask for the chunks up to this one, in reading order."""
+        across = len(self._spans)
+        while self._asked <= min(last, len(self._strips) * across - 1):
+            strip, column = divmod(self._asked, across)
+            (top, bottom), (left, right) = self._strips[strip], self._spans[column]
+            window = Window(left, top, right - left, bottom - top)
+            self._chunks[self._asked] = [
+                self._pool.submit(source.read, window) if self._needed[strip, column] else None
+                for source in self._sources
+            ]
+            self._asked += 1
+
+    def _let_go(self, strip: int, column: int) -> list[list[Array] | None]:
+        """Forget a chunk but for its last rows."""
+        whole = slice(None)
+        kept = [self._part((strip, column), k, slice(-HALO, None), whole) for k in range(len(self._sources))]
+        del self._chunks[strip * len(self._spans) + column]
+        return kept
+
+    def _part(self, at: tuple[int, int], source: int, rows: slice, cols: slice) -> list[Array] | None:
+        """A copy of a few rows or columns of a chunk, so that the chunk itself can go."""
+        strip, column = at
+        if not (0 <= strip < len(self._strips) and 0 <= column < len(self._spans)):
+            return None
+        whole = self._whole(strip, column, source)
+        return None if whole is None else [plane[rows, cols].copy() for plane in whole]
+
+    def _whole(self, strip: int, column: int, source: int) -> list[Array] | None:
+        future = self._chunks[strip * len(self._spans) + column][source]
+        return None if future is None else future.result()
+
+    def _around(self, strip: int, column: int, above: Sequence[Any], k: int) -> tuple[Any, ...]:
+        """A chunk of one source and what touches it, 3 × 3."""
+        first, last, every = slice(0, HALO), slice(-HALO, None), slice(None)
+        sides = ((-1, last), (0, every), (1, first))
+        north = tuple(
+            [plane[:, cols] for plane in above[column + side][k]]
+            if 0 <= column + side < len(above) and above[column + side] and above[column + side][k]
+            else None
+            for side, cols in sides
+        )
+        west, east = (
+            self._part((strip, column + side), k, every, cols) for side, cols in (sides[0], sides[2])
+        )
+        south = tuple(self._part((strip + 1, column + side), k, first, cols) for side, cols in sides)
+        return north, (west, self._whole(strip, column, k), east), south
+
+    def _made(self, at: tuple[int, int], around: Sequence[tuple[Any, ...]]) -> list[Piece]:
+        strip, column = at
+        (top, bottom), (left, right) = self._strips[strip], self._spans[column]
+        window = Window(left, top, right - left, bottom - top)
+        rows = tuple(e - top for e in edges(self._plan.grid.height) if top <= e <= bottom)
+        cols = tuple(e - left for e in edges(self._plan.grid.width) if left <= e <= right)
+        return [
+            Piece(window, rows, cols, source.names, source.codings, parts[1][1], parts)
+            for source, parts in zip(self._sources, around, strict=True)
+        ]
 
 
 def _wanted(plan: Plan, strip: tuple[int, int], area: shapely.Geometry | None) -> list[bool]:
-    spans = list(zip(plan.pieces, plan.pieces[1:], strict=False))
+    spans = list(pairwise(plan.pieces))
     if area is None:
         return [True] * len(spans)
     t = plan.grid.transform
@@ -238,32 +257,3 @@ def _wanted(plan: Plan, strip: tuple[int, int], area: shapely.Geometry | None) -
         for c0, c1 in spans
     ]
     return [bool(shapely.intersects(area, box)) for box in boxes]
-
-
-def _piece(
-    source: Source, plan: Plan, strip: tuple[int, int], column: int, rows: tuple[Any, Any, Any]
-) -> Piece:
-    """One piece with its halo, put together from the strip and the few rows above and below it."""
-    c0, c1 = plan.pieces[column], plan.pieces[column + 1]
-    height, width = strip[1] - strip[0], c1 - c0
-    bands: dict[str, Floats] = {}
-    for number, name in enumerate(source.names):
-        values = np.empty((height + 2 * HALO, width + 2 * HALO), np.float32)
-        values[:HALO] = values[-HALO:] = values[:, :HALO] = values[:, -HALO:] = np.nan
-        for part, at in zip(
-            rows, (slice(0, HALO), slice(HALO, HALO + height), slice(-HALO, None)), strict=True
-        ):
-            if part is None:
-                continue
-            for shift, chunk_cols, own_cols in (
-                (-1, slice(-HALO, None), slice(0, HALO)),
-                (0, slice(None), slice(HALO, HALO + width)),
-                (1, slice(0, HALO), slice(-HALO, None)),
-            ):
-                i = column + shift
-                if 0 <= i < len(part) and part[i] is not None:
-                    values[at, own_cols] = source.reflectance(number, part[i][number][:, chunk_cols])
-        bands[name] = values
-    rows_at = tuple(e - strip[0] for e in edges(plan.grid.height) if strip[0] <= e <= strip[1])
-    cols_at = tuple(e - c0 for e in edges(plan.grid.width) if c0 <= e <= c1)
-    return Piece(Window(c0, strip[0], width, height), rows_at, cols_at, bands)

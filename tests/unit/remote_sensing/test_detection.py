@@ -22,6 +22,7 @@ from remote_sensing.options import Options
 from remote_sensing.pipeline import Detection, detect
 from remote_sensing.scene import Band, Grid, Scene, SceneError, open_scenes, to_stored
 from remote_sensing.search import find
+from remote_sensing.sources import Coding, scaled
 
 LAND, POND = (800, 900, 1100, 2600), (500, 600, 400, 150)
 WEST, NORTH, CRS = 500_000.0, 3_600_000.0, "EPSG:32650"
@@ -96,7 +97,9 @@ def labelled(mask: np.ndarray, size: int, strong: np.ndarray | None = None) -> o
             piece = np.ascontiguousarray(codes[at])
             ones = np.ones(piece.shape, np.float32)
             window = Window(col, row, piece.shape[1], piece.shape[0])
-            parts.append(objects.label(window, piece, objects.Look(ones, {"nir": ones}), (0, 0, 0, 0)))
+            parts.append(
+                objects.label(window, piece, objects.Look(ones, {"nir": (ones, Coding())}), (0, 0, 0, 0))
+            )
     return objects.collect(parts, grid, (0, 0, 0, 0))[1]
 
 
@@ -157,7 +160,7 @@ def test_pieces_and_their_halo_are_what_one_reading_gives(
                 int(getattr(piece.window, n)) for n in ("row_off", "col_off", "height", "width")
             )
             np.testing.assert_array_equal(
-                piece.bands["nir"],
+                piece.block((0, height), (0, width))["nir"],
                 whole[row : row + height + 2 * strips.HALO, col : col + width + 2 * strips.HALO],
             )
             seen[row : row + height, col : col + width] += 1
@@ -177,8 +180,14 @@ def test_a_coarser_band_is_interpolated_alike_in_every_window(tmp_path: Path) ->
         target.write(numbers, 1)
     scene = replace(fine, bands={**fine.bands, "swir16": Band(str(coarse), 1, 1e-4, 0.0, 0)})
     source = strips.SceneSource(scene, ("nir", "swir16"))
-    whole = source.reflectance(1, source.read(Window(0, 0, 700, 700))[1])
-    part = source.reflectance(1, source.read(Window(301, 97, 55, 60))[1])
+
+    def reflectance(window: Window) -> np.ndarray:
+        raw = source.read(window)[1]
+        made = np.empty(raw.shape, np.float32)
+        scaled(raw, *source.codings[1], made)
+        return made
+
+    whole, part = reflectance(Window(0, 0, 700, 700)), reflectance(Window(301, 97, 55, 60))
     np.testing.assert_allclose(part, whole[97:157, 301:356], rtol=1e-5)
     assert np.isnan(whole[102:118, 102:118]).all()
     assert whole[0, 0] == pytest.approx(numbers[0, 0] * 1e-4, rel=1e-5)
