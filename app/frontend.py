@@ -10,10 +10,10 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app.problems import ANY_PAGE, OURS
 from app.settings import Settings
 
 TIANDITU = "https://*.tianditu.gov.cn"
-OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "stac", "assets", "problems", "metrics")
 MISSING = """<!doctype html><meta charset="utf-8"><title>水图</title>
 <p>前端尚未构建：请在安装目录运行 <code>make frontend</code>。</p>
 <p>The front end is not built: run <code>make frontend</code> in the installation.</p>"""
@@ -53,7 +53,7 @@ def mount(api: FastAPI, settings: Settings) -> None:
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _policy(settings)}
     api.mount("/assets", _Assets(directory=folder / "assets", check_dir=False), name="assets")
 
-    @api.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False)
+    @api.api_route(ANY_PAGE, methods=["GET", "HEAD"], include_in_schema=False)
     def page(path: str, request: Request) -> Response:
         if path.split("/", 1)[0] in OURS:
             raise HTTPException(404, f"没有 /{path} (there is no /{path})")

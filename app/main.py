@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import __version__, frontend, health, logging, problems, wiring
+from app import __version__, definition, frontend, health, logging, problems, wiring
+from app.heads import HeadsAsGets
 from app.requests import RequestContext
 from app.settings import Settings
+
+HEALTH = ("/healthz", "/readyz", "/metrics", "/problems")
 
 
 def create(settings: Settings | None = None) -> ASGIApp:
@@ -16,7 +19,8 @@ def create(settings: Settings | None = None) -> ASGIApp:
     settings = settings or Settings()
     logging.configure(settings.log_format, settings.log_level)
     parts = wiring.build(settings)
-    app = RequestContext(_Before(parts.tiles, ("/tiles/", "/archives/"), fastapi_app(settings, parts)))
+    features = HeadsAsGets(fastapi_app(settings, parts), ("/api", "/styles", "/imagery", *HEALTH))
+    app = RequestContext(_Before(parts.tiles, ("/tiles/", "/archives/"), features))
     app.tiles = parts.tiles  # for app.hotline
     return app
 
@@ -45,6 +49,7 @@ def fastapi_app(settings: Settings, parts: wiring.Parts | None = None) -> FastAP
         api.include_router(router)
     api.include_router(health.router)
     frontend.mount(api, settings)
+    definition.install(api)
     return api
 
 

@@ -10,12 +10,18 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app import errors
 from app.logging import get
 from tiles.options import BadOption, TooWide
 
 log = get(__name__)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "stac", "assets", "problems", "metrics")
+"""First parts of addresses that are never pages of the front end."""
+ANY_PAGE = "/{path:path}"
+"""Where every other address leads: the front end, whose page finds its own way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +144,27 @@ def _short(value: object) -> str | None:
 
 def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    kind = BY_STATUS.get(error.status_code) or ProblemType("http", error.status_code, str(error.detail))
-    return render(kind, str(error.detail), request, headers=dict(error.headers or {}))
+    status, headers, detail = error.status_code, dict(error.headers or {}), str(error.detail)
+    if status == 405:
+        allowed = ", ".join(methods_at(request))
+        if allowed:
+            headers = {"Allow": allowed}
+            detail = f"{request.url.path} 只接受 {allowed} (only these methods are known here)"
+        elif request.url.path.split("/")[1] in OURS:
+            status, headers, detail = 404, {}, f"没有 {request.url.path} (there is nothing at this address)"
+    kind = BY_STATUS.get(status) or ProblemType("http", status, detail)
+    return render(kind, detail, request, headers=headers)
+
+
+def methods_at(request: Request) -> list[str]:
+    """Every method that is answered at this address, whichever routes do; none where only a page may lie."""
+    routes = [route for route in request.app.routes if getattr(route, "path", None) != ANY_PAGE]
+    found = [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
