@@ -92,6 +92,11 @@ class Jurisdiction:
         return self.lo <= NATION_LO and self.hi >= NATION_HI
 
     @property
+    def region(self) -> int | None:
+        """GB/T 2260 code of the province, prefecture or county that it is; None for the nation, a basin or nothing."""
+        return self.lo if self.hi - self.lo in (1, 100, 10_000) else None
+
+    @property
     def key(self) -> str:
         """Stable name, used in cache keys."""
         return f"b{self.basin}" if self.basin is not None else f"{self.lo}-{self.hi}"

@@ -23,7 +23,7 @@ from app.statistics.schemas import (
 from app.statistics.workbook import Sheet
 
 router = APIRouter(prefix="/api/statistics", tags=["statistics"])
-Region = Annotated[int | None, Query(ge=100_000, le=999_999)]
+Region = Annotated[int | None, Query(ge=100_000, le=999_999, description="default: the whole jurisdiction")]
 Basin = Annotated[int | None, Query(ge=1, le=7)]
 Day = Annotated[date | None, Query(alias="datetime")]
 FILES: dict[Any, Any] = {
@@ -54,7 +54,9 @@ def intakes(
     actor: Actor = ANY,
 ) -> TableOut | Response:
     """Intakes counted where they lie; `filter` is that of the map (CQL2), `datetime` a past day."""
-    made = service.intakes(tx, actor, by, across, region, basin, filter_, filter_lang, on)
+    made = service.intakes(
+        tx, actor, by, across, region or actor.jurisdiction.region, basin, filter_, filter_lang, on
+    )
     return _as(made, workbook.table, f, lang)
 
 
@@ -69,7 +71,7 @@ def issuers(
     actor: Actor = ANY,
 ) -> IssuersOut | Response:
     """Permits counted by the authority that issued them: its workload."""
-    return _as(service.issuers(tx, region, basin, on), workbook.issuers, f, lang)
+    return _as(service.issuers(tx, region or actor.jurisdiction.region, basin, on), workbook.issuers, f, lang)
 
 
 @router.get("/progress", response_model=BriefingOut, responses=FILES)
@@ -83,7 +85,9 @@ def progress(
     actor: Actor = ANY,
 ) -> BriefingOut | Response:
     """The figures of the briefing 调度通报, each with its denominator."""
-    return _as(service.progress(tx, by, region, basin), workbook.briefing, f, lang)
+    return _as(
+        service.progress(tx, by, region or actor.jurisdiction.region, basin), workbook.briefing, f, lang
+    )
 
 
 def _as(made: T, sheet: Callable[[T, str], Sheet], f: Format, lang: Lang) -> T | Response:

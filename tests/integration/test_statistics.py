@@ -307,6 +307,14 @@ def test_the_briefing_names_every_denominator(filled: Services, log_in: Callable
     assert [row["key"] for row in basins["rows"]] == [1, 3]
 
 
+def test_an_officer_sees_what_lies_right_below_its_own_region(
+    filled: Services, log_in: Callable[[str], TestClient]
+) -> None:
+    found = counted(log_in("viewer"), by="region")
+    assert found["region_code"] == 321000 and {row["key"] for row in found["rows"]} == {321023, 321084}
+    assert {row["key"] for row in counted(log_in("admin"), by="region")["rows"]} >= {110000, 320000}
+
+
 @pytest.mark.parametrize(
     "asked",
     [
