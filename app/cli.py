@@ -18,6 +18,7 @@ from app.db.embedded import EmbeddedCluster
 from app.db.engine import transaction
 from app.deps import Services
 from app.errors import ShuituError
+from app.imagery import cli as imagery_cli
 from app.imports import cli as imports_cli
 from app.linkage import cli as linkage_cli
 from app.linkage import run_cli as link_run_cli
@@ -128,6 +129,7 @@ app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
 operate.add_commands(app)
 app.command("import")(imports_cli.command(wired, actor_named))
+app.add_typer(imagery_cli.commands(wired, actor_named), name="imagery")
 app.command("detect")(screening_cli.detect_command(wired, actor_named))
 app.add_typer(screening_cli.evaluate_commands(), name="evaluate")
 app.add_typer(maps_cli.commands(wired, actor_named, viewer_of), name="tiles")

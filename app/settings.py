@@ -78,6 +78,13 @@ class Settings(BaseSettings):
         le=1,
         description="linkage: pairs at least this probable are left to a person; below it an intake has no permit (有口无证)",
     )
+    dask_scheduler: str | None = Field(
+        None,
+        description="address of a Dask scheduler (`tcp://host:8786`) whose workers carry detection runs out; they must see the scenes and the data folder under the same paths. Empty: processes of this machine",
+    )
+    detection_workers: int = Field(
+        0, ge=0, le=256, description="processes of this machine that one detection run uses; 0: one a core"
+    )
     tianditu_key: str | None = Field(None, description="your 天地图 browser key; adds its base maps")
     map_review_number: str | None = Field(None, description="审图号 shown on the map")
     public_url: str | None = Field(

@@ -34,6 +34,7 @@ import app.regions.routes
 import app.registry.routes
 import app.review.routes
 import app.screening.routes
+import app.screening.run_routes
 import app.search.routes
 import app.statistics.routes
 from app import jobs
@@ -112,6 +113,7 @@ def routers() -> list[APIRouter]:
         app.imagery.routes.router,
         app.linkage.routes.router,
         app.screening.routes.router,
+        app.screening.run_routes.router,
         app.review.routes.router,
         app.statistics.routes.router,
         app.changes.routes.router,

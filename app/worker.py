@@ -11,6 +11,7 @@ from app.actor import system
 from app.db.engine import transaction
 from app.deps import Services
 from app.errors import ShuituError
+from app.imagery.watching import Watch
 from app.imports import service as imports
 from app.linkage import following
 from app.maps.upkeep import Upkeep
@@ -23,6 +24,7 @@ log = logging.get(__name__)
 STALLED_AFTER_S = 120
 UPKEEP_EVERY_S = 5
 RELINK_EVERY_S = 1
+WATCH_EVERY_S = 30
 
 
 def tasks(services: Services) -> procrastinate.Blueprint:
@@ -101,6 +103,7 @@ async def run(settings: Settings) -> None:
     app.add_tasks_from(tasks(services), namespace="")
     standing = [
         asyncio.create_task(_standing("upkeep of the map", Upkeep(services).run, UPKEEP_EVERY_S)),
+        asyncio.create_task(_standing("watching imagery", Watch(services).run, WATCH_EVERY_S)),
         asyncio.create_task(_standing("re-linking", lambda: following.follow(services), RELINK_EVERY_S)),
     ]
     try:

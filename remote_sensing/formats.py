@@ -295,8 +295,9 @@ def _foreign(item: dict[str, Any], path: Path) -> Scene:
     when = properties.get("datetime") or properties.get("start_datetime")
     sensor = str(properties.get("platform") or (properties.get("instruments") or [""])[0])
     return _made(
-        item["id"], properties.get("title") or item["id"], sensor, utc(when) if when else None, path, bands
-    )
+        item["id"], properties.get("title") or item["id"], sensor, utc(when) if when else None, path, bands,
+        properties={name: properties[name] for name in ("eo:cloud_cover",) if properties.get(name) is not None},
+    )  # fmt: skip
 
 
 def _href(asset: Mapping[str, Any], path: Path) -> str:

@@ -152,7 +152,8 @@ class Scene:
         bands = {}
         for name, asset in item["assets"].items():
             raster = asset["raster:bands"][0]
-            file = asset["href"] if asset["href"].startswith("/") else str(base / asset["href"])
+            href = asset["href"]
+            file = href if href.startswith("/") or "://" in href else str(base / href)
             bands[name] = Band(
                 file, asset["shuitu:band"], raster["scale"], raster["offset"], raster["nodata"]
             )

@@ -1,78 +1,148 @@
-"""A scene as map tiles: read at the tile's own resolution, stretched the same everywhere in the scene."""
+"""A scene as map tiles, by rio-tiler: bands or an index, stretched the same everywhere in the scene."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from io import BytesIO
+from pathlib import Path
 
+import morecantile
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from PIL import Image
-from rasterio.enums import Resampling
-from rasterio.transform import from_origin
-from rasterio.vrt import WarpedVRT
+from rasterio.enums import ColorInterp
+from rio_tiler import reader
+from rio_tiler.colormap import cmap
+from rio_tiler.constants import WEB_MERCATOR_CRS
+from rio_tiler.utils import render as encode
 
-from app.imagery.schemas import Render
-from remote_sensing.scene import Scene
+from app.errors import InvalidInput, NotFound, UnreadableFile
+from app.imagery.looks import COMPOSITES, INDICES, renderings
+from app.imagery.schemas import ENDINGS, Ending, Render
+from app.imagery.service import stamp
+from remote_sensing import indices
+from remote_sensing.scene import Band, Scene
 
 SIZE = 256
-EDGE = 20037508.342789244
-"""Half the width of the Web Mercator square, m."""
-COMPOSITES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "true": (("red", "green", "blue"), ("nir", "red", "green")),
-    "false_colour": (("nir", "red", "green"), ("swir16", "nir", "red"), ("red", "green", "blue")),
-}
-"""Bands for red, green and blue on screen; the first composite that the scene has."""
+GRID = morecantile.tms.get("WebMercatorQuad")
+SAMPLE = 512
+"""Pixels along the longer side from which the stretch is taken."""
+Floats = npt.NDArray[np.float32]
+Ranges = tuple[tuple[float, float], ...]
 
 
-def composite(scene: Scene, render: Render) -> tuple[str, ...]:
-    """The bands that stand for red, green and blue; one band three times where there are not three."""
-    for names in COMPOSITES[render]:
-        if all(name in scene.bands for name in names):
-            return names
-    return (next(iter(scene.bands)),) * 3
+def composite(scene: Scene, render: Render) -> tuple[str, ...] | None:
+    """The bands that stand for red, green and blue; None if the scene lacks them."""
+    return next((names for names in COMPOSITES[render] if set(names) <= set(scene.bands)), None)
 
 
-@lru_cache(maxsize=256)
-def _stretch(file: str, index: int) -> tuple[float, float]:
-    """The 2nd and 98th percentile of a band, from a small overview of it."""
-    with rasterio.open(file) as source:
-        scale = max(1, max(source.width, source.height) // 512)
-        small = source.read(index, out_shape=(source.height // scale, source.width // scale), masked=True)
-    values = small.compressed()
+def tile(
+    scene: Scene, at: tuple[int, int, int], render: Render, ending: Ending, like: Scene | None = None
+) -> bytes | None:
+    """A 256 × 256 picture of tile `at` (z, x, y), transparent where there is no data; None where there is none at all.
+
+    `like`: the scene whose stretch is used, so that a difference between two dates is a difference on the ground.
+    Raises InvalidInput where the scene lacks the bands, NotFound or UnreadableFile where its file is gone or damaged.
+    """
+    if render in INDICES:
+        code, names, colours, end = INDICES[render]
+        if not set(names) <= set(scene.bands):
+            raise _lacking(scene, render)
+        values, seen = _bands(scene, names, at)
+        index = indices.compute(code, dict(zip(names, values, strict=True)))
+        seen &= np.isfinite(index)
+        planes = _scaled(np.nan_to_num(index)[None], ((-end, end),))
+        return _encoded(planes, seen, ending, colours)
+    shown = composite(scene, render)
+    if shown is None:
+        raise _lacking(scene, render)
+    values, seen = _bands(scene, shown, at)
+    # What is not calibrated, or has other bands, is only comparable with itself.
+    alike = (
+        like if like and like.calibrated and scene.calibrated and composite(like, render) == shown else scene
+    )
+    ranges = tuple(_stretch(alike.bands[name], stamp(alike.bands[name].file)) for name in shown)
+    return _encoded(_scaled(values, ranges), seen, ending, None)
+
+
+def _lacking(scene: Scene, render: Render) -> InvalidInput:
+    possible = ", ".join(renderings(scene.bands)) or "无 none"
+    return InvalidInput(
+        f"影像 {scene.item_id} 缺少所需波段，不能以 {render} 显示；可用：{possible} (the scene lacks the bands)",
+        field="render_as",
+        value=render,
+        expected=possible,
+    )
+
+
+def _scaled(values: Floats, ranges: Ranges) -> npt.NDArray[np.uint8]:
+    lo, hi = (np.array(edge, np.float32)[:, None, None] for edge in zip(*ranges, strict=True))
+    return np.asarray(np.clip((values - lo) / (hi - lo), 0, 1) * 255, np.uint8)
+
+
+def _encoded(
+    planes: npt.NDArray[np.uint8], seen: npt.NDArray[np.bool_], ending: Ending, colours: str | None
+) -> bytes | None:
+    if not seen.any():
+        return None
+    mask = np.where(seen, 255, 0).astype(np.uint8)
+    picture: bytes = encode(
+        planes, mask, img_format=ENDINGS[ending][1], colormap=cmap.get(colours) if colours else None
+    )
+    return picture
+
+
+def _bands(
+    scene: Scene, names: tuple[str, ...], at: tuple[int, int, int]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The bands over a tile in their units, shape (bands, 256, 256), and where all of them have data."""
+    z, x, y = at
+    box = GRID.xy_bounds(morecantile.Tile(x, y, z))
+    planes: list[Floats] = []
+    seen = np.ones((SIZE, SIZE), bool)
+    for name in names:
+        band = scene.bands[name]
+        with _open(band.file) as source:
+            found = reader.part(
+                source, (box.left, box.bottom, box.right, box.top), dst_crs=WEB_MERCATOR_CRS, bounds_crs=WEB_MERCATOR_CRS,
+                width=SIZE, height=SIZE, indexes=[band.index], nodata=band.nodata, vrt_options=_alpha(source, band),
+                resampling_method="bilinear", reproject_method="bilinear",
+            )  # fmt: skip
+        values = found.array.data[0].astype(np.float32)
+        seen &= ~np.ma.getmaskarray(found.array)[0] & np.isfinite(values)
+        planes.append(values * np.float32(band.scale) + np.float32(band.offset))
+    return np.stack(planes), seen
+
+
+def _alpha(source: rasterio.DatasetReader, band: Band) -> dict[str, bool] | None:
+    """Without a number for "no data", what lies outside is told from the rest by a band of its own."""
+    marked = band.nodata is not None or source.nodata is not None or ColorInterp.alpha in source.colorinterp
+    return None if marked else {"add_alpha": True}
+
+
+@lru_cache(maxsize=512)
+def _stretch(band: Band, stamp: float) -> tuple[float, float]:
+    """The 2nd and 98th percentile of a band in its units, from a small overview of it."""
+    with _open(band.file) as source:
+        small = reader.read(source, indexes=[band.index], max_size=SAMPLE, nodata=band.nodata)
+    values = small.array.compressed().astype(np.float32)
     values = values[np.isfinite(values)]
     if not len(values):
         return 0.0, 1.0
-    lo, hi = np.percentile(values, [2, 98])
+    lo, hi = np.percentile(values, [2, 98]) * band.scale + band.offset
     return float(lo), float(max(hi, lo + 1e-6))
 
 
-def tile(scene: Scene, z: int, x: int, y: int, render: Render) -> bytes | None:
-    """A 256 × 256 PNG with what lies outside the scene transparent; None where the tile holds nothing."""
-    side = 2 * EDGE / 2**z
-    west, north = -EDGE + x * side, EDGE - y * side
-    target = {
-        "crs": "EPSG:3857",
-        "transform": from_origin(west, north, side / SIZE, side / SIZE),
-        "width": SIZE,
-        "height": SIZE,
-        "resampling": Resampling.bilinear,
-    }
-    planes: list[npt.NDArray[np.uint8]] = []
-    seen = np.ones((SIZE, SIZE), bool)
-    for name in composite(scene, render):
-        band = scene.bands[name]
-        # Without a number for "no data" the warp adds an alpha band, and the last band is the mask.
-        marked = band.nodata is not None
-        extra = {"src_nodata": band.nodata, "nodata": band.nodata} if marked else {"add_alpha": True}
-        with rasterio.open(band.file) as source, WarpedVRT(source, **target, **extra) as warped:
-            raw = warped.read(band.index)
-            seen &= raw != band.nodata if marked else warped.read(warped.count) > 0
-        values = raw.astype(np.float32)
-        lo, hi = _stretch(str(band.file), band.index)
-        planes.append((np.clip((values - lo) / (hi - lo), 0, 1) * 255).astype(np.uint8))
-    if not seen.any():
-        return None
-    out = BytesIO()
-    alpha = np.where(seen, 255, 0).astype(np.uint8)
-    Image.fromarray(np.dstack([*planes, alpha]), "RGBA").save(out, "PNG", compress_level=3)
-    return out.getvalue()
+@contextmanager
+def _open(file: str) -> Iterator[rasterio.DatasetReader]:
+    name = file.rsplit("/", 1)[-1]
+    if file.startswith("/") and not Path(file).exists():
+        raise NotFound(
+            f"影像文件 {name} 已不在原处，请恢复文件或重新登记影像 (the image file is gone: restore it or register the scene again)"
+        )
+    try:
+        with rasterio.open(file) as source:
+            yield source
+    except rasterio.errors.RasterioError as error:
+        raise UnreadableFile(
+            f"影像文件 {name} 已损坏或无法读取 (the image file is damaged or cannot be read): {error}"
+        ) from None

@@ -10,13 +10,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from sqlalchemy.orm import Session
 
 from app.actor import Actor, system
 from app.db.engine import transaction
 from app.deps import Services
 from app.errors import InvalidInput
 from app.imagery import service as imagery
+from app.imagery.cli import named_bands
 from app.screening import queries, service
+from app.screening.schemas import Filters
 
 if TYPE_CHECKING:
     from remote_sensing.scene import Scene
@@ -29,15 +32,21 @@ def detect_command(
 
     def detect(
         scene: Annotated[
-            list[Path],
+            list[Path] | None,
             typer.Argument(help="GeoTIFF/COG, STAC item, SAFE or Landsat folder; several dates give change"),
-        ],
+        ] = None,
         aoi: Annotated[Path | None, typer.Option(help="GeoJSON polygon (CRS84) to look at")] = None,
         bands: Annotated[
             str, typer.Option(help="green=2,red=3,nir=4: number or description of each band")
         ] = "",
         actor: Annotated[
             str | None, typer.Option(help="account in whose jurisdiction it runs; otherwise the nation's")
+        ] = None,
+        resume: Annotated[
+            int | None,
+            typer.Option(
+                help="number of a run that was killed, cancelled or failed: go on with what is left"
+            ),
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
     ) -> None:
@@ -46,8 +55,9 @@ def detect_command(
         who = actor_named(made, actor) if actor else system("detect")
         area = _geojson(aoi) if aoi else None
         with transaction(made.engine, who) as session:
-            ids = [i for path in scene for i in imagery.add_scenes(session, who, path, _bands(bands))]
-            run_id = service.start(session, who, ids, area)
+            run_id = resume if resume is not None else _started(session, who, scene or [], area, bands)
+            if resume is not None and queries.run(session, resume)["state"] not in ("waiting", "running"):
+                service.resume(session, resume)
         with Progress(disable=as_json, transient=True, console=Console(stderr=True)) as bar:
             task = bar.add_task("比对 detecting", total=1.0)
             result = service.run(
@@ -56,6 +66,13 @@ def detect_command(
         _print(made, who, result, as_json)
 
     return detect
+
+
+def _started(session: Session, who: Actor, paths: list[Path], area: dict[str, Any] | None, bands: str) -> int:
+    if not paths:
+        raise InvalidInput("请给出影像，或 --resume 任务号 (name scenes, or a run to resume)", field="scene")
+    ids = [i for path in paths for i in imagery.add_scenes(session, who, path, named_bands(bands))]
+    return service.start(session, who, ids, area)
 
 
 def _print(services: Services, actor: Actor, result: dict[str, Any], as_json: bool) -> None:
@@ -71,22 +88,15 @@ def _print(services: Services, actor: Actor, result: dict[str, Any], as_json: bo
         f"（新增 new {facts['new']}，更新 updated {facts['updated']}，已判定 decided before {facts['decided_before']}）"
     )
     with transaction(services.engine, actor) as session:
-        page = queries.page(session, {"run": result["id"]}, None, None, 10)
+        page = queries.page(session, Filters(run=result["id"]), None, 10)
     for row in page["items"]:
         print(
             f"  {row['code']}  {row['score']:.2f}  {row['kind']:15} {row['category']:20} {row['area_m2']:>12,.0f} m²  {row['county_name'] or ''}"
         )
+    for left in facts["scenes_left_out"]:
+        print(f"未使用 left out  {left['scene']}: {left['problem']}")
     if report:
         print(f"报告 report: {report}")
-
-
-def _bands(text: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    if any(not (name and which) for name, _, which in pairs):
-        raise InvalidInput(
-            f"--bands 应形如 green=2,red=3,nir=4 (looks like this): {text!r}", field="bands", value=text
-        )
-    return {name.strip(): which.strip() for name, _, which in pairs}
 
 
 def _geojson(path: Path) -> dict[str, Any]:
@@ -199,7 +209,7 @@ def _one(path: Path, bands: str) -> "Scene":
     """The newest scene at a path."""
     from remote_sensing.scene import open_scenes
 
-    return open_scenes(path, bands=_bands(bands))[-1]
+    return open_scenes(path, bands=named_bands(bands))[-1]
 
 
 def _numbers(text: str) -> list[float]:

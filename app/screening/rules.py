@@ -1,15 +1,57 @@
-"""What a decision does to a candidate. Plain values in, plain values out."""
+"""What a decision does to a candidate, and which reasons it may have. Plain values in, plain values out."""
 
-from app.errors import Conflict
+from collections.abc import Mapping
+from datetime import timedelta, timezone
+
+from app.errors import Conflict, InvalidInput
 from app.screening.schemas import Decision, State
 
-STEPS: dict[tuple[State, Decision], State] = {
+STEPS: Mapping[tuple[State, Decision], State] = {
     ("suspected", "confirm"): "confirmed",
     ("suspected", "reject"): "rejected",
+    ("suspected", "unsure"): "unsure",
+    ("unsure", "confirm"): "confirmed",
+    ("unsure", "reject"): "rejected",
+    ("unsure", "reopen"): "suspected",
     ("confirmed", "reopen"): "suspected",
     ("rejected", "reopen"): "suspected",
 }
-TITLES: dict[State, str] = {"suspected": "疑似", "confirmed": "属实", "rejected": "不属实"}
+TITLES: Mapping[State, tuple[str, str]] = {
+    "suspected": ("疑似", "suspected"),
+    "unsure": ("存疑待查", "unsure"),
+    "confirmed": ("属实", "confirmed"),
+    "rejected": ("不属实", "rejected"),
+}
+REASONS: Mapping[Decision, Mapping[str, tuple[str, str]]] = {
+    "confirm": {
+        "seen_in_image": ("影像清晰可辨", "clear in the image"),
+        "works_at_bank": ("可见取水工程", "works at the bank are seen"),
+        "visited": ("现场核实", "verified on site"),
+        "holder_admits": ("当事人承认", "the holder admits it"),
+        "other": ("其他", "other"),
+    },
+    # The frequent false alarms of screening by imagery.
+    "reject": {
+        "natural_water": ("天然湖泊、河流", "natural lake or river"),
+        "rain_or_flood": ("雨后积水、洪水", "rainwater or flood"),
+        "rain_fed": ("雨养作物或水田", "rain-fed crop or paddy"),
+        "district_canal": ("灌区渠系供水", "served by an irrigation district's canal"),
+        "public_supply": ("公共供水的鱼塘等", "pond on public supply"),
+        "reservoir": ("水库调度水位变化", "regulation of a reservoir"),
+        "shadow_snow_cloud": ("阴影、积雪或云", "shadow, snow or cloud"),
+        "registered": ("已有登记，位置有偏差", "registered, at a wrong position"),
+        "exempt": ("依法无需办证", "exempt by law"),
+        "other": ("其他", "other"),
+    },
+    "unsure": {
+        "needs_visit": ("须现场核实", "needs a visit"),
+        "poor_image": ("影像不清", "the image is not clear"),
+        "register_unclear": ("登记信息不清", "the register is not clear"),
+        "other": ("其他", "other"),
+    },
+}
+BEIJING = timezone(timedelta(hours=8))
+"""China has one time: UTC+8."""
 SAME_PLACE = 0.5
 """Two findings of one kind whose intersection over union exceeds this are the same one."""
 
@@ -19,7 +61,30 @@ def after(state: State, decision: Decision) -> State:
     try:
         return STEPS[state, decision]
     except KeyError:
+        zh, en = TITLES[state]
         raise Conflict(
-            f"线索已是“{TITLES[state]}”，须先撤回才能改判 (the candidate is {state}: reopen it first)",
-            state=state,
+            f"线索已是“{zh}”，须先撤回才能改判 (the candidate is {en}: reopen it first)", state=state
         ) from None
+
+
+def before(decision: Decision) -> list[State]:
+    """The states from which the decision is possible."""
+    return [state for state, made in STEPS if made == decision]
+
+
+def check_reason(decision: Decision, reason: str, note: str) -> None:
+    """A rejected clue needs a reason, by its code or in words. Raises InvalidInput for none, or one that is not known."""
+    known = REASONS.get(decision, {})
+    if reason and reason not in known:
+        raise InvalidInput(
+            f"理由 {reason!r} 不适用于此判定 (no such reason for this decision)",
+            field="reason",
+            value=reason,
+            expected=", ".join(known),
+        )
+    if decision == "reject" and (not reason or reason == "other") and not note.strip():
+        raise InvalidInput(
+            "判为不属实须选择理由或填写说明 (a rejection needs a reason, or a note)",
+            field="reason",
+            expected=", ".join(known),
+        )

@@ -1,43 +1,58 @@
-"""Runs over imagery: the intakes of the footprint go in, candidates for a person to judge come out."""
+"""Runs over imagery: the scenes of each place go in, candidates for a person to judge come out as places are finished."""
 
 from __future__ import annotations
 
 import json
-import math
+import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import replace
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import shapely
-from shapely.geometry import shape
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor, Jurisdiction, Role
-from app.changes import service as changes
 from app.db.engine import transaction
 from app.deps import Services
 from app.errors import Conflict, InvalidInput, NotFound, ShuituError
 from app.imagery import service as imagery
 from app.logging import get
-from app.regions import locate
-from app.screening import queries, rules
-from app.screening.schemas import Decision
+from app.screening import areas, calibrating, queries, reporting
+from app.screening.intakes import intakes_near
+from app.screening.schemas import RunOptions
+from app.screening.storing import COUNTED, store
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from remote_sensing.pipeline import Candidate, Detection, Options
+    from remote_sensing.options import Options
+    from remote_sensing.runs import Group, Result
 
 log = get(__name__)
 Progress = Callable[[float, str], None]
-MARGIN_DEGREES = 0.05
-"""Intakes this far outside the scene may still serve what lies in it (about 5 km)."""
+VERSIONS = (
+    "shuitu",
+    "numpy",
+    "rasterio",
+    "shapely",
+    "scikit-learn",
+    "scikit-image",
+    "spyndex",
+    "exactextract",
+)
+"""Packages whose version a run keeps: what computed it."""
 
 
-def start(session: Session, actor: Actor, scene_ids: Sequence[int], aoi: dict[str, Any] | None) -> int:
+def start(
+    session: Session,
+    actor: Actor,
+    scene_ids: Sequence[int],
+    aoi: dict[str, Any] | None,
+    options: RunOptions | None = None,
+) -> int:
     """Put a run on record; returns its id. Raises NotFound for a scene that is not there, InvalidInput for a bad area."""
     known = set(
         session.execute(
@@ -49,11 +64,13 @@ def start(session: Session, actor: Actor, scene_ids: Sequence[int], aoi: dict[st
     j = actor.jurisdiction
     return int(
         session.execute(
-            text("""insert into shuitu.detection_runs (scene_ids, aoi, actor_id, actor_name, scope_lo, scope_hi, scope_basin)
-                    values (:scenes, st_multi(st_geomfromtext(:aoi, 4490)), :actor_id, :actor_name, :lo, :hi, :basin) returning id"""),
+            text("""insert into shuitu.detection_runs (scene_ids, aoi, options, actor_id, actor_name, scope_lo, scope_hi, scope_basin)
+                    values (:scenes, st_multi(st_geomfromtext(:aoi, 4490)), cast(:options as jsonb), :actor_id, :actor_name,
+                            :lo, :hi, :basin) returning id"""),
             {
-                "scenes": list(scene_ids),
-                "aoi": _area(aoi).wkt if aoi else None,
+                "scenes": list(dict.fromkeys(scene_ids)),
+                "aoi": areas.polygon(aoi, "aoi").wkt if aoi else None,
+                "options": (options or RunOptions()).model_dump_json(exclude_none=True),
                 "actor_id": actor.user_id,
                 "actor_name": actor.username,
                 "lo": j.lo,
@@ -62,26 +79,6 @@ def start(session: Session, actor: Actor, scene_ids: Sequence[int], aoi: dict[st
             },
         ).scalar_one()
     )
-
-
-def _area(geojson: dict[str, Any]) -> shapely.Geometry:
-    """A polygon from GeoJSON: a geometry, a feature, or a collection whose polygons are joined."""
-    try:
-        if geojson.get("type") == "FeatureCollection":
-            area = shapely.union_all([shape(f["geometry"]) for f in geojson["features"]])
-        else:
-            area = shape(geojson.get("geometry", geojson))
-    except (KeyError, ValueError, TypeError, AttributeError, shapely.errors.ShapelyError):
-        raise InvalidInput(
-            "aoi 应为 GeoJSON 面 (the area should be a GeoJSON polygon)", field="aoi"
-        ) from None
-    if area.geom_type not in ("Polygon", "MultiPolygon") or area.is_empty:
-        raise InvalidInput(
-            f"aoi 应为面，得到 {area.geom_type} (the area should be a polygon)",
-            field="aoi",
-            value=area.geom_type,
-        )
-    return shapely.make_valid(area)
 
 
 def actor_of(session: Session, run_id: int) -> Actor:
@@ -107,57 +104,18 @@ def run(
     run_id: int,
     actor: Actor,
     progress: Progress = lambda share, step: None,
-    options: Options | None = None,
 ) -> dict[str, Any]:
-    """Carry a run out. It can be killed and run again: candidates appear all at once at its end.
+    """Carry a run out, place by place; killed at any instant and run again, it goes on with the places that are left.
 
-    Raises InvalidInput (the run is then `failed`, with the sentence on record) if a scene cannot be read.
+    Candidates appear as their place is finished. A place or scene that cannot be worked on is told in the run's report,
+    and the run goes on. Raises InvalidInput (the run is then `failed`, with the sentence on record) if no place could
+    be worked on.
     """
-    # Imported here: only a run needs the detection, and a web process is a hundred megabytes lighter without it.
-    from remote_sensing.pipeline import Options, detect
-    from remote_sensing.scene import SceneError
-
-    out = services.settings.data_dir / "screening" / f"run-{run_id}"
-    out.mkdir(parents=True, exist_ok=True)
-    with transaction(services.engine, actor) as session:
-        record = queries.run(session, run_id)
-        if record["state"] in ("done", "cancelled"):
-            return record
-        _note(session, run_id, state="running", progress=0.0, problem=None)
-        scenes = [imagery.load(session, scene_id) for scene_id in record["scene_ids"]]
-        wkt = session.execute(
-            text("select st_astext(aoi) from shuitu.detection_runs where id = :id"), {"id": run_id}
-        ).scalar_one()
-        aoi = shapely.from_wkt(wkt) if wkt else None
-        area = aoi if aoi is not None else shapely.union_all([scene.footprint for scene in scenes])
-        intakes = intakes_near(session, area)
-    report = _Reporter(services, run_id, actor, progress)
     try:
-        found = detect(scenes, intakes, aoi=aoi, options=options or Options(), out=out, progress=report)
-        generated = any(scene.generated for scene in scenes)
-        with transaction(services.engine, actor) as session:
-            counts = store(session, actor, run_id, found, out, services.settings.data_dir, generated)
-            _note(
-                session,
-                run_id,
-                state="done",
-                progress=1.0,
-                method=found.method,
-                facts=json.dumps({**found.facts, **counts}, ensure_ascii=False),
-                report_path=str((out / found.report).relative_to(services.settings.data_dir))
-                if found.report
-                else None,
-            )
-            session.execute(
-                text("update shuitu.detection_runs set finished_at = now() where id = :id"), {"id": run_id}
-            )
-            return queries.run(session, run_id)
+        return _Run(services, run_id, actor, progress).carry_out()
     except Cancelled:
         with transaction(services.engine, actor) as session:
             return queries.run(session, run_id)
-    except SceneError as error:
-        _fail(services, run_id, actor, str(error))
-        raise InvalidInput(str(error)) from None
     except ShuituError as error:
         _fail(services, run_id, actor, str(error))
         raise
@@ -167,264 +125,272 @@ def run(
         raise
 
 
+class _Run:
+    """One run at work."""
+
+    def __init__(self, services: Services, run_id: int, actor: Actor, progress: Progress) -> None:
+        self._services, self._id, self._actor = services, run_id, actor
+        self._out = services.settings.data_dir / "screening" / f"run-{run_id}"
+        self._watch = _Watch(services, run_id, actor, progress)
+
+    def carry_out(self) -> dict[str, Any]:
+        # Imported here: only a run needs the detection, and a web process is a hundred megabytes lighter without it.
+        from remote_sensing.runs import RunError, run_all
+
+        self._out.mkdir(parents=True, exist_ok=True)
+        with transaction(self._services.engine, self._actor) as session:
+            record = queries.run(session, self._id)
+            if record["state"] in ("done", "cancelled"):
+                return record
+            _note(session, self._id, state="running", problem=None, versions=_versions())
+            session.execute(
+                text(
+                    "update shuitu.detection_runs set started_at = coalesce(started_at, now()) where id = :id"
+                ),
+                {"id": self._id},
+            )
+            aoi = _aoi(session, self._id)
+            parts = queries.parts(session, self._id) or _divide(session, self._id, record["scene_ids"])
+            left = [part for part in parts if part["state"] == "waiting"]
+            groups = [self._group(session, part) for part in left]
+        self._watch.done_before, self._watch.total = len(parts) - len(left), len(parts)
+        settings = self._services.settings
+        try:
+            for result in run_all(
+                groups,
+                self._register,
+                self._out,
+                options=options_of(record["options"]),
+                aoi=aoi,
+                scheduler=settings.dask_scheduler,
+                workers=min(settings.detection_workers or os.cpu_count() or 1, len(groups) or 1),
+                cancelled=self._watch.cancelled,
+                progress=self._watch,
+            ):
+                self._keep(result)
+        except RunError as error:
+            raise InvalidInput(str(error)) from None
+        if self._watch.cancelled(at_once=True):
+            raise Cancelled
+        return self._end()
+
+    def _group(self, session: Session, part: dict[str, Any]) -> Group:
+        from remote_sensing.runs import Group
+
+        on_file = imagery.load_all(session, part["scene_ids"])
+        scenes = tuple(on_file[i] for i in part["scene_ids"] if i in on_file)
+        return Group(f"p{part['number']:04d}", scenes)
+
+    def _register(self, area: shapely.Geometry) -> gpd.GeoDataFrame:
+        with transaction(self._services.engine, self._actor) as session:
+            return intakes_near(session, area)
+
+    def _keep(self, result: Result) -> None:
+        """Store what a place gave; from here on it is seen, and is not done again."""
+        number = int(result.key[1:])
+        found = result.detection
+        counts: dict[str, int] = {}
+        folder = f"screening/run-{self._id}/{result.key}"
+        with transaction(self._services.engine, self._actor) as session:
+            if found is not None:
+                generated = _any_generated(session, result.scenes)
+                counts = store(session, self._actor, self._id, number, found, folder, generated=generated)
+                _note(session, self._id, method=found.method)
+            session.execute(
+                text("""update shuitu.detection_parts set state = :state, problem = :problem, left_out = cast(:left_out as jsonb),
+                          facts = cast(:facts as jsonb), report_path = :report, finished_at = now()
+                        where run_id = :run and number = :number"""),
+                {
+                    "state": "failed" if found is None else "done",
+                    "problem": result.problem,
+                    "left_out": _json([vars(one) for one in result.left_out]),
+                    "facts": _json({**(found.facts if found else {}), **counts}),
+                    "report": f"{folder}/{found.report}" if found and found.report else None,
+                    "run": self._id,
+                    "number": number,
+                },
+            )
+        if found is None:
+            log.warning("a place of a run failed", run_id=self._id, place=number, problem=result.problem)
+
+    def _end(self) -> dict[str, Any]:
+        with transaction(self._services.engine, self._actor) as session:
+            parts = queries.parts(session, self._id)
+            facts = _sums(parts)
+            failed = [part for part in parts if part["state"] == "failed"]
+            problem = None
+            if len(failed) == len(parts):
+                # The scenes' own faults say more than that none was left.
+                faults = [f"{one['scene']}: {one['problem']}" for part in parts for one in part["left_out"]]
+                problem = "；".join(faults or [str(part["problem"]) for part in failed])[:2000]
+            record = queries.run(session, self._id)
+            report = reporting.write(self._out, record | {"facts": facts}, parts)
+            _note(
+                session,
+                self._id,
+                state="failed" if problem else "done",
+                problem=problem,
+                progress=1.0,
+                facts=facts,
+                report_path=str(report.relative_to(self._services.settings.data_dir)),
+            )
+            session.execute(
+                text("update shuitu.detection_runs set finished_at = now() where id = :id"), {"id": self._id}
+            )
+            calibrating.refresh(session, self._actor)
+            ended = queries.run(session, self._id)
+        if problem:
+            raise InvalidInput(problem, run=self._id)
+        return ended
+
+
+def options_of(given: dict[str, Any]) -> Options:
+    """What was asked of the run, over what the method has."""
+    from remote_sensing.options import Options
+
+    told = dict(given)
+    if "kinds" in told:
+        told["kinds"] = tuple(told["kinds"])
+    return replace(Options(), **told)
+
+
+def _divide(session: Session, run_id: int, scene_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Put the run's places on record: the scenes of each."""
+    from remote_sensing.runs import grouped
+
+    scenes = imagery.load_all(session, scene_ids)
+    ids = {scene.item_id: number for number, scene in scenes.items()}
+    for number, group in enumerate(grouped(scenes.values()), 1):
+        session.execute(
+            text(
+                "insert into shuitu.detection_parts (run_id, number, scene_ids) values (:run, :number, :scenes)"
+            ),
+            {"run": run_id, "number": number, "scenes": [ids[scene.item_id] for scene in group.scenes]},
+        )
+    return queries.parts(session, run_id)
+
+
+def _aoi(session: Session, run_id: int) -> shapely.Geometry | None:
+    wkt = session.execute(
+        text("select st_astext(aoi) from shuitu.detection_runs where id = :id"), {"id": run_id}
+    ).scalar_one()
+    return shapely.from_wkt(wkt) if wkt else None
+
+
+def _any_generated(session: Session, item_ids: Sequence[str]) -> bool:
+    return bool(
+        session.execute(
+            text("select coalesce(bool_or(generated), false) from shuitu.scenes where item_id = any(:ids)"),
+            {"ids": list(item_ids)},
+        ).scalar_one()
+    )
+
+
+def _sums(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the places gave together; of a single place also what is its own (scenes, grid, method)."""
+    own = dict(parts[0]["facts"]) if len(parts) == 1 else {}
+    objects: dict[str, int] = {}
+    for part in parts:
+        for kind, count in part["facts"].get("objects", {}).items():
+            objects[kind] = objects.get(kind, 0) + count
+    summed = {
+        name: sum(part["facts"].get(name, 0) for part in parts)
+        for name in ("candidates", *COUNTED, "left_out")
+    }
+    return {
+        **own,
+        **summed,
+        "objects": objects,
+        "places": len(parts),
+        "places_failed": sum(part["state"] == "failed" for part in parts),
+        "scenes_left_out": [one for part in parts for one in part["left_out"]],
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "?"
+    return found
+
+
 def _fail(services: Services, run_id: int, actor: Actor, problem: str) -> None:
     with transaction(services.engine, actor) as session:
         _note(session, run_id, state="failed", problem=problem)
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _note(session: Session, run_id: int, **columns: Any) -> None:
+    as_json = ("facts", "versions")
     sets = ", ".join(
-        f"{name} = cast(:{name} as jsonb)" if name == "facts" else f"{name} = :{name}" for name in columns
+        f"{name} = cast(:{name} as jsonb)" if name in as_json else f"{name} = :{name}" for name in columns
     )
-    session.execute(
-        text(f"update shuitu.detection_runs set {sets} where id = :id"), {**columns, "id": run_id}
-    )
+    values = {name: _json(value) if name in as_json else value for name, value in columns.items()}
+    session.execute(text(f"update shuitu.detection_runs set {sets} where id = :id"), {**values, "id": run_id})
 
 
-class _Reporter:
-    """Writes progress to the run's row, at most once a second, and stops the run when it was cancelled."""
+class _Watch:
+    """Writes progress to the run's row, at most once a second, and knows whether the run was cancelled."""
 
     def __init__(self, services: Services, run_id: int, actor: Actor, then: Progress) -> None:
         self._services, self._run_id, self._actor, self._then = services, run_id, actor, then
         self._last = 0.0
+        self._share = 0.0
+        self._cancelled = False
+        self.done_before, self.total = 0, 1
 
     def __call__(self, share: float, step: str) -> None:
-        self._then(share, step)
-        if time.monotonic() - self._last < 1:
-            return
-        self._last = time.monotonic()
-        with transaction(self._services.engine, self._actor) as session:
-            state = session.execute(
-                text("update shuitu.detection_runs set progress = :p where id = :id returning state"),
-                {"p": min(share, 0.99), "id": self._run_id},
-            ).scalar()
-        if state == "cancelled":
-            raise Cancelled
+        """`share` is of the places that were left when this began; those done before count, too."""
+        self._share = (self.done_before + share * (self.total - self.done_before)) / max(1, self.total)
+        try:
+            self._then(self._share, step)
+        except Cancelled:
+            self._cancelled = True
+        self.cancelled()
 
-
-def intakes_near(session: Session, area: shapely.Geometry) -> gpd.GeoDataFrame:
-    """The intakes that could serve what lies in the area (EPSG:4490), with the permits in force behind them."""
-    import geopandas as gpd
-    import pandas as pd
-
-    west, south, east, north = shapely.bounds(area)
-    rows = session.execute(
-        text("""
-        select i.id, i.code, i.name, i.holder_name, i.source_type, i.status, i.permit_state, i.purpose,
-               coalesce(i.position_error_m, 0) as position_error_m, st_x(i.geom) as lon, st_y(i.geom) as lat,
-               coalesce(p.in_force, false) as has_valid_permit, p.permitted_m3
-        from shuitu.intakes i
-        left join lateral (
-          select bool_or(p.status = 'valid' and (p.valid_to is null or p.valid_to >= current_date)) as in_force,
-                 sum(p.annual_volume_m3) filter (where p.status = 'valid' and (p.valid_to is null or p.valid_to >= current_date))
-                   as permitted_m3
-          from shuitu.permit_intakes pi join shuitu.permits p on p.id = pi.permit_id
-          where pi.intake_id = i.id and pi.valid_to is null) p on true
-        where i.geom && st_makeenvelope(:w, :s, :e, :n, 4490)"""),
-        {
-            "w": west - MARGIN_DEGREES,
-            "s": south - MARGIN_DEGREES,
-            "e": east + MARGIN_DEGREES,
-            "n": north + MARGIN_DEGREES,
-        },
-    )
-    frame = pd.DataFrame(rows.all(), columns=list(rows.keys()))
-    frame["permitted_m3"] = pd.to_numeric(frame["permitted_m3"], errors="coerce").astype(np.float64)
-    frame["position_error_m"] = frame["position_error_m"].astype(np.float64)
-    frame["has_valid_permit"] = frame["has_valid_permit"].astype(bool)
-    return gpd.GeoDataFrame(
-        frame.drop(columns=["lon", "lat"]),
-        geometry=gpd.points_from_xy(frame["lon"], frame["lat"]),
-        crs="EPSG:4490",
-    )
-
-
-def store(
-    session: Session,
-    actor: Actor,
-    run_id: int,
-    found: Detection,
-    out: Path,
-    data_dir: Path,
-    generated: bool,
-) -> dict[str, int]:
-    """Write the candidates that are new; bring up to date those still suspected; leave alone those decided."""
-    counties = locate.load(session)
-    points = [shapely.point_on_surface(c.geometry) for c in found.candidates]
-    codes = counties.county_of(
-        np.array([p.x for p in points], np.float64), np.array([p.y for p in points], np.float64)
-    )
-    known = _known(session, found.candidates)
-    counts = {"new": 0, "updated": 0, "decided_before": 0, "outside_jurisdiction": 0}
-    touched: set[int] = set()
-    folder = out.relative_to(data_dir)
-    j = actor.jurisdiction
-    for candidate, code in zip(found.candidates, codes.tolist(), strict=True):
-        if not (j.lo <= code < j.hi or j.basin is not None):
-            counts["outside_jurisdiction"] += 1
-            continue
-        before = known(candidate)
-        if before is not None and before.state != "suspected":
-            counts["decided_before"] += 1
-            continue
-        values = _values(candidate, folder, found.facts) | {"run_id": run_id, "generated": generated}
-        if before is not None:
-            session.execute(text(UPDATE), values | {"id": before.id})
-            counts["updated"] += 1
-        else:
-            session.execute(text(INSERT), values | {"county_code": code, "basin_id": j.basin})
-            counts["new"] += 1
-        touched.add(code)
-    for code in sorted(touched):
-        changes.record(
-            session, actor.username, "candidates", "detect", code, basin_id=j.basin, facts={"run": run_id}
-        )
-    return counts
-
-
-COLUMNS = [
-    "run_id",
-    "kind",
-    "category",
-    "score",
-    "area_m2",
-    "volume_m3",
-    "volume_lo_m3",
-    "volume_hi_m3",
-    "acquired_at",
-    "nearest_intake_id",
-    "nearest_intake_m",
-    "nearest_permitted_id",
-    "nearest_permitted_m",
-    "evidence",
-    "reasons",
-    "chip_before",
-    "chip_after",
-    "generated",
-]
-CAST = {"evidence": "cast(:evidence as jsonb)", "reasons": "cast(:reasons as jsonb)"}
-SHAPE = "st_multi(st_geomfromtext(:wkt, 4490))"
-INSERT = f"""
-insert into shuitu.candidates (id, code, county_code, basin_id, {", ".join(COLUMNS)}, geom) overriding system value
-select n, 'YG-' || lpad(n::text, 6, '0'), :county_code, :basin_id, {", ".join(CAST.get(c, ":" + c) for c in COLUMNS)}, {SHAPE}
-from nextval(pg_get_serial_sequence('shuitu.candidates', 'id')) n"""
-UPDATE = f"""
-update shuitu.candidates set {", ".join(f"{c} = {CAST.get(c, ':' + c)}" for c in COLUMNS)}, geom = {SHAPE},
-  version = version + 1, recorded_at = now() where id = :id"""
-
-
-def _values(c: Candidate, folder: Path, run: dict[str, Any]) -> dict[str, Any]:
-    # Whoever sees the candidate must know what its pictures show, even if the run was the nation's.
-    scenes = {"scene": run["scene"], "previous": run["previous"]}
-
-    def number(value: float | None) -> float | None:
-        return None if value is None or math.isnan(value) else float(value)
-
-    return {
-        "kind": c.kind,
-        "category": c.category,
-        "score": float(c.score),
-        "area_m2": float(c.area_m2),
-        "volume_m3": number(c.volume_m3),
-        "volume_lo_m3": number(c.volume_lo_m3),
-        "volume_hi_m3": number(c.volume_hi_m3),
-        "acquired_at": c.acquired_at,
-        "nearest_intake_id": c.nearest_intake_id,
-        "nearest_intake_m": number(c.nearest_intake_m),
-        "nearest_permitted_id": c.nearest_permitted_id,
-        "nearest_permitted_m": number(c.nearest_permitted_m),
-        "evidence": json.dumps({**c.evidence, **scenes}, ensure_ascii=False),
-        "reasons": json.dumps(list(c.reasons), ensure_ascii=False),
-        "chip_before": str(folder / c.chip_before) if c.chip_before else None,
-        "chip_after": str(folder / c.chip_after) if c.chip_after else None,
-        "wkt": c.geometry.wkt,
-    }
-
-
-def _known(session: Session, candidates: Sequence[Candidate]) -> Callable[[Candidate], Any]:
-    """Looks up the earlier finding that a candidate is, by kind and overlap."""
-    if not candidates:
-        return lambda candidate: None
-    west, south, east, north = shapely.total_bounds([c.geometry for c in candidates])
-    rows = session.execute(
-        text("""select id, kind, state, st_asbinary(geom) as wkb from shuitu.candidates
-                where geom && st_makeenvelope(:w, :s, :e, :n, 4490)"""),
-        {"w": west, "s": south, "e": east, "n": north},
-    ).all()
-    shapes = np.array([shapely.from_wkb(bytes(row.wkb)) for row in rows], dtype=object)
-    tree = shapely.STRtree(shapes)
-
-    def lookup(candidate: Candidate) -> Any:
-        best, share = None, rules.SAME_PLACE
-        for i in tree.query(candidate.geometry):
-            if rows[i].kind == candidate.kind:
-                common = shapely.intersection(shapes[i], candidate.geometry).area
-                union = shapes[i].area + candidate.geometry.area - common
-                if union and common / union > share:
-                    best, share = rows[i], common / union
-        return best
-
-    return lookup
-
-
-def decide(
-    session: Session, actor: Actor, candidate_id: int, decision: Decision, note: str, version: int
-) -> dict[str, Any]:
-    """Put a person's judgement on record. Raises NotFound, and Conflict if the candidate changed meanwhile."""
-    row = session.execute(
-        text("select state, version, county_code, basin_id from shuitu.candidates where id = :id for update"),
-        {"id": candidate_id},
-    ).first()
-    if row is None:
-        raise NotFound(f"没有线索 {candidate_id} (no such candidate)")
-    if row.version != version:
-        raise Conflict(
-            "线索已被他人更新，请刷新后再判定 (someone changed this candidate meanwhile: load it again)",
-            version=row.version,
-        )
-    state = rules.after(row.state, decision)
-    session.execute(
-        text("""update shuitu.candidates set state = :state, version = version + 1, decision_note = :note,
-                  decided_by = case when :reopen then null else :name end,
-                  decided_at = case when :reopen then null else now() end where id = :id"""),
-        {
-            "state": state,
-            "note": note,
-            "reopen": decision == "reopen",
-            "name": actor.username,
-            "id": candidate_id,
-        },
-    )
-    session.execute(
-        text("""insert into shuitu.candidate_decisions (candidate_id, decision, note, actor_id, actor_name, county_code, basin_id)
-                values (:id, :decision, :note, :actor_id, :actor_name, :county, :basin)"""),
-        {
-            "id": candidate_id,
-            "decision": decision,
-            "note": note,
-            "actor_id": actor.user_id,
-            "actor_name": actor.username,
-            "county": row.county_code,
-            "basin": row.basin_id,
-        },
-    )
-    changes.record(
-        session,
-        actor.username,
-        "candidates",
-        "decide",
-        row.county_code,
-        basin_id=row.basin_id,
-        entity_id=candidate_id,
-        facts={"decision": decision},
-    )
-    return queries.one(session, candidate_id)
+    def cancelled(self, *, at_once: bool = False) -> bool:
+        if not self._cancelled and (at_once or time.monotonic() - self._last >= 1):
+            self._last = time.monotonic()
+            with transaction(self._services.engine, self._actor) as session:
+                state = session.execute(
+                    text("update shuitu.detection_runs set progress = :p where id = :id returning state"),
+                    {"p": min(self._share, 0.99), "id": self._run_id},
+                ).scalar()
+            self._cancelled = state == "cancelled"
+        return self._cancelled
 
 
 def cancel(session: Session, run_id: int) -> dict[str, Any]:
-    """Stop a run that has not ended. Raises Conflict if it has."""
+    """Stop a run that has not ended; what it found so far stays. Raises Conflict if it has ended."""
     record = queries.run(session, run_id)
     if record["state"] not in ("waiting", "running"):
         raise Conflict(f"任务已结束 (the run is {record['state']})", state=record["state"])
     _note(session, run_id, state="cancelled")
+    return queries.run(session, run_id)
+
+
+def resume(session: Session, run_id: int) -> dict[str, Any]:
+    """Let a run that was cancelled or failed go on with the places that are left or failed. Raises Conflict otherwise."""
+    record = queries.run(session, run_id)
+    incomplete = record["state"] == "done" and record["parts_failed"]
+    if record["state"] not in ("cancelled", "failed") and not incomplete:
+        raise Conflict(
+            f"任务 {run_id} 没有可继续的部分 (the run is {record['state']}: nothing is left of it)",
+            state=record["state"],
+        )
+    session.execute(
+        text("update shuitu.detection_parts set state = 'waiting', problem = null, left_out = '[]' "
+             "where run_id = :id and state = 'failed'"),
+        {"id": run_id},
+    )  # fmt: skip
+    _note(session, run_id, state="waiting", problem=None)
+    session.execute(
+        text("update shuitu.detection_runs set finished_at = null where id = :id"), {"id": run_id}
+    )
     return queries.run(session, run_id)

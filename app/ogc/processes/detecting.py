@@ -31,7 +31,7 @@ def check(services: Services, actor: Actor, inputs: Json) -> Json:
 def run(
     services: Services, actor: Actor, inputs: Mapping[str, Any], folder: Path, progress: Progress
 ) -> dict[str, Result]:
-    """Put a run on record and carry it out; its candidates appear all at once at its end.
+    """Put a run on record and carry it out; its candidates appear as places are finished.
 
     Raises InvalidInput for an area that is none or a scene that cannot be read, Dismissed if the job or its run was.
     """
@@ -87,7 +87,7 @@ PROCESS = Process(
                 ]
             },
             required=True,
-            most=20,
+            most=500,
         ),
         "aoi": Input(
             Text(zh="范围(GeoJSON 面)", en="Area of interest (GeoJSON polygon)"),
