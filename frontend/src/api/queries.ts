@@ -49,6 +49,15 @@ export function useOfficer() {
 	return computed(() => session.data.value?.audience === "officer");
 }
 
+/** GB/T 2260 code of the region that the account is of; null for the nation and a basin agency. */
+export function useOwnRegion() {
+	const session = useSession();
+	return computed(() => {
+		const own = session.data.value?.jurisdiction;
+		return own && [1, 100, 10_000].includes(own.hi - own.lo) ? own.lo : null;
+	});
+}
+
 export function useRegion(code: () => string | null) {
 	const account = useAccount();
 	return useQuery({
