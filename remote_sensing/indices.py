@@ -26,11 +26,11 @@ OURS = {
     # doi:10.1109/CVPRW50498.2020.00113). It was made for the top of the atmosphere, whose haze lifts green; for
     # the surface the limits that agree with it once haze is taken off (docs/accuracy.md).
     "WET2-TOA": _WET2.format(least=0.3, greenest=0.2),
-    "WET2": _WET2.format(least=0.15, greenest=0.3),
+    "WET2": _WET2.format(least=0.05, greenest=0.3),
     # Without the longer one: visible against infrared separates turbid and flooded water from wet soil better
     # than MNDWI alone; MNDWI as DSWE of the USGS has it (0.124, rounded).
     "WET1-TOA": _WET1.format(visible=-0.05, least=0.1, greenest=0.2),
-    "WET1": _WET1.format(visible=-0.2, least=-0.1, greenest=0.3),
+    "WET1": _WET1.format(visible=-0.25, least=-0.15, greenest=0.3),
 }
 
 

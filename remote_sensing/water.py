@@ -47,7 +47,7 @@ class Method:
     brightest: Mapping[str, float] = field(default_factory=dict)
     """Reflectance by band above which nothing is water: roofs, cloud and snow look wet to an index."""
     white: Mapping[str, float] = field(default_factory=dict)
-    """For DARKNESS: what bright land reads in each infrared band of this scene."""
+    """For DARKNESS: what bright land reads in green and in each infrared band of this scene."""
     core: float = 0.06
     """A body must hold a pixel this far above the threshold …"""
     shore: float = 0.03
@@ -57,9 +57,10 @@ class Method:
 
 
 DARKNESS = "infrared darkness"
-DARKEST, LEAST_DARK = 0.7, 0.35
-"""Darkness of water against bright land (upper quartile): 0.7 is safe without two modes; below 0.35 a valley
-lies between kinds of land."""
+HAIR = 1e-6
+DARK_ENOUGH, LEAST_DARK = 0.5, 0.35
+"""Darkness of water against bright land where there are not two modes, if green speaks for it too (GREENER);
+below 0.35 a valley lies between kinds of land."""
 
 
 WET_LOWEST, WET_HIGHEST = -0.02, 0.12
@@ -81,25 +82,34 @@ def method_for(scene: Scene) -> Method:
             return Method(
                 name, bands, 0.0, WET_LOWEST, WET_HIGHEST, 0.02, cap, core=0.03, shore=0.0, smooth=fine
             )
-    return Method("NDWI", indices.bands_of("NDWI"), 0.0, -0.12, 0.12, 0.01, {"nir": 0.25}, smooth=fine)
+    # Haze lifts green: without it the same water reads less, and a valley may lie lower.
+    lowest = -0.12 if coding.top_of_atmosphere(scene) else -0.2
+    return Method("NDWI", indices.bands_of("NDWI"), 0.0, lowest, 0.12, 0.01, {"nir": 0.25}, smooth=fine)
 
 
 def _darkness(scene: Scene) -> Method:
     """8-bit pictures: stretched colours say little, but water stays the darkest thing in the infrared."""
-    infrared = tuple(name for name in ("nir", "swir16") if name in scene.bands)
+    names = tuple(name for name in ("green", "nir", "swir16") if name in scene.bands)
     grid = scene.grid
     scale = max(1, max(grid.width, grid.height) // 2048)
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))
-    small = {name: scene.read(name, Window(0, 0, grid.width, grid.height), shape) for name in infrared}
-    white = {name: _upper_quartile(values) for name, values in small.items()}
-    plain = Method(DARKNESS, ("green", *infrared), DARKEST, LEAST_DARK, 1.0, 0.005, {}, white)
-    start = threshold(plain, index(plain, small))
+    small = {name: scene.read(name, Window(0, 0, grid.width, grid.height), shape) for name in names}
+    white = {name: bright_land(values) for name, values in small.items()}
+    plain = Method(DARKNESS, names, DARK_ENOUGH, LEAST_DARK, 1.0, 0.005, {}, white)
+    # A hair above the scene's valley: a block that has this valley itself is told from one that has none.
+    start = threshold(plain, index(plain, small)) + HAIR
     return replace(plain, start=start, smallest_share=0.02)
 
 
-def _upper_quartile(values: Floats) -> float:
+def bright_land(values: Floats) -> float:
+    """What bright land reads: the upper quartile of what is at least half as bright as the brightest.
+
+    The upper quartile of everything would be water where most of a picture is.
+    """
     kept = values[np.isfinite(values)]
-    return max(float(np.percentile(kept, 75)), 1e-6) if kept.size else 1.0
+    if not kept.size:
+        return 1.0
+    return max(float(np.percentile(kept[kept >= 0.5 * np.percentile(kept, 99)], 75)), 1e-6)
 
 
 def index(method: Method, bands: Mapping[str, Floats], out: Floats | None = None) -> Floats:
@@ -174,6 +184,19 @@ def threshold(method: Method, values: Floats) -> float:
 
 GREEN_AGAINST_NIR = 0.7
 """In a picture, water is at least this bright in green against near infrared; dark soil and shadow are dark in both."""
+GREENER = {False: 0.35, True: 0.1}
+"""Where a block has no two modes: the least (green − infrared) / (green + infrared), each against bright land, by
+whether the darkness in short wave is known too. A stretch changes the numbers of a band, not this."""
+
+
+def green_least(method: Method, at: float) -> float:
+    """Green against near infrared that water in a picture has at least, given the threshold of its block."""
+    wave = "swir16" in method.white
+    if at != method.start:
+        # With a short-wave band it is enough that green is there: the black rim of a picture is no water.
+        return 1e-6 if wave else GREEN_AGAINST_NIR
+    least = GREENER[wave]
+    return (1 + least) / (1 - least) * method.white["green"] / method.white["nir"]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -214,8 +237,7 @@ def mark(method: Method, values: Floats, bands: Mapping[str, Floats], at: float,
     low, high = at - method.shore, at + method.core
     nir_most = method.brightest.get("nir", np.inf)
     if method.name == DARKNESS:
-        # With a short-wave band it is enough that green is there: the black rim of a picture is no water.
-        least = 1e-6 if "swir16" in method.white else GREEN_AGAINST_NIR
+        least = green_least(method, at)
         _mark(values, bands["nir"], bands["green"], low, high, nir_most, np.inf, least, made)
     else:
         other = bands.get("swir16", bands["nir"])
