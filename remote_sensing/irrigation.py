@@ -61,20 +61,22 @@ def _standing_out(green, red, nir, row0, col0, least_ndvi, least_ratio, lines, s
     three columns: plain loops over rows, which the compiler turns into vectors.
     """
     height, width = out.shape
+    nothing, infinite = np.float32(0), np.float32(np.inf)
     for row in range(-1, height):
+        now = lines[(row + 1) % 3]
+        g3, r3, n3 = now[0], now[1], now[2]
         if row + 1 < height:
             greens = green[row + 1 + row0, col0 : col0 + width]
             reds = red[row + 1 + row0, col0 : col0 + width]
             nirs = nir[row + 1 + row0, col0 : col0 + width]
-            g3, r3, n3 = lines[(row + 1) % 3]
             for col in range(width):
                 g, r, n = greens[col], reds[col], nirs[col]
-                seen = g + r + n < np.inf
-                g3[col] = g if seen else np.float32(0)
-                r3[col] = r if seen else np.float32(0)
-                n3[col] = n if seen else np.float32(0)
+                seen = g + r + n < infinite
+                g3[col] = g if seen else nothing
+                r3[col] = r if seen else nothing
+                n3[col] = n if seen else nothing
         else:
-            lines[(row + 1) % 3] = 0
+            now[:] = nothing
         if row < 0:
             continue
         for band in range(3):
@@ -90,28 +92,37 @@ def _standing_out(green, red, nir, row0, col0, least_ndvi, least_ratio, lines, s
             gs = g3[col] + g3[col + 1] + g3[col + 2]
             rs = r3[col] + r3[col + 1] + r3[col + 2]
             ns = n3[col] + n3[col + 1] + n3[col + 2]
-            n, r = nirs[col], reds[col]
+            g, n, r = greens[col], nirs[col], reds[col]
             standing = (n - r > least_ndvi * (n + r)) & (ns * rs > least_ratio * gs * gs)
-            line[col] = np.uint8(standing) if greens[col] + r + n < np.inf else np.uint8(2)
+            line[col] = np.uint8(standing) if g + r + n < infinite else np.uint8(2)
 
 
 @numba.njit(nogil=True, cache=True)
 def _opened(mask, inset, code, codes):  # type: ignore[no-untyped-def]
-    """Erosion and dilation by 3 × 3 (no data resists neither), written inside `inset` as `code`."""
+    """Erosion and dilation by 3 × 3 (no data resists neither), written inside `inset` (at least 2) as `code`.
+
+    Three rows of the eroded mask are held at a time; plain loops over rows, which become vectors.
+    """
     height, width = mask.shape
-    for row in range(1, height - 1):
-        for col in range(1, width - 1):
-            if mask[row, col] != 1:
-                continue
-            whole = True
-            for y in range(row - 1, row + 2):
-                whole = whole and mask[y, col - 1] and mask[y, col] and mask[y, col + 1]
-            if not whole:
-                continue
-            for y in range(max(row - 1, inset), min(row + 2, height - inset)):
-                for x in range(max(col - 1, inset), min(col + 2, width - inset)):
-                    if mask[y, x] == 1 and codes[y - inset, x - inset] == 0:
-                        codes[y - inset, x - inset] = code
+    eroded, across = np.zeros((3, width), np.uint8), np.empty(width, np.uint8)
+    for row in range(inset - 1, height - inset + 1):
+        north, here, south = mask[row - 1], mask[row], mask[row + 1]
+        for col in range(width):
+            across[col] = np.uint8(min(north[col], here[col], south[col]) != 0)
+        whole, middle = eroded[row % 3][1:], here[1:]
+        for col in range(width - 2):
+            kept = across[col] & across[col + 1] & across[col + 2]
+            whole[col] = np.uint8(kept) if middle[col] == 1 else np.uint8(0)
+        if row <= inset:
+            continue
+        a, b, c = eroded[0], eroded[1], eroded[2]
+        for col in range(width):
+            across[col] = a[col] | b[col] | c[col]
+        middle, line, near = mask[row - 1][inset:], codes[row - 1 - inset], across[inset - 1 :]
+        for col in range(width - 2 * inset):
+            grown = near[col] | near[col + 1] | near[col + 2]
+            old = line[col]
+            line[col] = code if (grown == 1) & (middle[col] == 1) & (old == 0) else old
 
 
 def mark(bands: Mapping[str, Floats], at: tuple[int, int], least: Limit, codes: Codes) -> None:
@@ -125,4 +136,4 @@ def mark(bands: Mapping[str, Floats], at: tuple[int, int], least: Limit, codes: 
     mask[:, 0] = mask[:, -1] = 2
     lines, sums = np.zeros((3, 3, mask.shape[1]), np.float32), np.empty((3, mask.shape[1]), np.float32)
     _standing_out(green, red, nir, *at, np.float32(LEAST_NDVI), np.float32(least.ratio), lines, sums, mask)
-    _opened(mask, HALO, 6, codes)
+    _opened(mask, HALO, np.uint8(6), codes)
