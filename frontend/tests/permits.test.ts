@@ -3,6 +3,7 @@ import {
 	badAmount,
 	draftOf,
 	emptyLimit,
+	emptyPoint,
 	eventBody,
 	factsOf,
 	inTenThousand,
@@ -35,6 +36,21 @@ const permit = {
 			daily_m3: null,
 			flow_m3s: 0.5,
 			condition: "",
+		},
+	],
+	points: [
+		{
+			seq: 4,
+			code: "P-4",
+			name: "一号泵站",
+			place: "",
+			lon: 119.5,
+			lat: 32.5,
+			position_error_m: 30,
+			source_type: "surface_water",
+			water_body: "里运河",
+			purpose: "industry",
+			annual_m3: 20_000,
 		},
 	],
 	intakes: [
@@ -71,6 +87,22 @@ describe("what is entered about a permit", () => {
 		expect(badAmount(draft)).toBe("many");
 		expect(badAmount({ ...draft, limits: [{ ...emptyLimit(), annual: "-1" }] })).toBe("-1");
 		expect(badAmount({ ...draft, limits: [{ ...emptyLimit(), annual: " 2.5 " }] })).toBeNull();
+	});
+
+	it("lists intakes as a whole, those known by their number", () => {
+		const first = draftOf("vary", permit);
+		const draft = draftOf("vary", permit);
+		expect(factsOf(draft, first)).not.toHaveProperty("points");
+		draft.points.push({ ...emptyPoint(), name: "二号泵站 ", lon: "119.6", lat: "32.6", annual: "1.5" });
+		expect(factsOf(draft, first).points).toMatchObject([
+			{ seq: 4, code: "P-4", position_error_m: 30, lon: 119.5, annual_m3: 20_000 },
+			{ name: "二号泵站", lon: 119.6, lat: 32.6, annual_m3: 15_000 },
+		]);
+		expect(factsOf(draft, first).points?.[1]).not.toHaveProperty("seq");
+		draft.points[1] = { ...emptyPoint(), lon: "119°30'" };
+		expect(badAmount(draft)).toBe("119°30'");
+		draft.points[1] = { ...emptyPoint(), lon: "-70.5", lat: "-33" };
+		expect(badAmount(draft)).toBeNull();
 	});
 
 	it("asks each event for its own facts alone", () => {

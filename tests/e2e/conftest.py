@@ -34,7 +34,7 @@ FLAGS = [
     "--ignore-gpu-blocklist",
 ]
 HOOK = "addEventListener('shuitu:map', event => { window.__map = event.detail })"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

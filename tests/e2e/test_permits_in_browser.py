@@ -61,6 +61,29 @@ def test_a_permit_is_issued_and_opens(visit: Callable[..., Visit]) -> None:
     assert one.facts(volume) == 125_000
 
 
+def test_a_variation_lists_another_intake_where_the_map_looks(visit: Callable[..., Visit]) -> None:
+    one = visit("yangzhou")
+    permit = one.facts(
+        f"select min(id) from shuitu.permits where version = 1 and status = 'valid' and id > ({PERMIT})"
+    )
+    one.open(f"/?sel=permits:{permit}&at=13.00/32.80000/119.50000")
+    drawer = one.page.locator("aside.side")
+    drawer.get_by_role("button", name="变更", exact=True).click()
+    form = drawer.locator("form.entry")
+    form.get_by_role("button", name="加一个取水口").click()
+    row = form.get_by_role("group", name="个证照取水口").last
+    row.get_by_label("取水口名称").fill("新设泵站")
+    row.get_by_role("button", name="取地图中心").click()
+    row.get_by_label("年最大取水量（万m³）").fill("2.5")
+    form.get_by_role("button", name="登记").click()
+    expect(one.page.locator(".notices")).to_contain_text("已登记“变更”")
+    listed = "select name || ' ' || annual_m3 || ' ' || round(st_x(geom)::numeric, 2) || ' ' || round(st_y(geom)::numeric, 2)"
+    found = one.facts(
+        f"{listed} from shuitu.permit_points where permit_id = :id order by seq desc limit 1", id=permit
+    )
+    assert found == "新设泵站 25000 119.50 32.80"
+
+
 def test_a_past_day_is_in_the_address_on_the_map_and_in_the_dossier(visit: Callable[..., Visit]) -> None:
     one = visit("yangzhou")
     permit = one.facts("select max(id) from shuitu.permits where version = 1 and valid_from = '2024-01-01'")

@@ -9,6 +9,7 @@ export type EventName = NewEvent["event"];
 export type Ground = NonNullable<NewEvent["ground"]>;
 type Facts = NonNullable<NewEvent["facts"]>;
 type LimitIn = components["schemas"]["LimitIn"];
+type PointIn = components["schemas"]["PointIn"];
 
 export const GROUNDS: Ground[] = [
 	"expired",
@@ -33,6 +34,20 @@ export interface LimitDraft {
 	condition: string;
 }
 
+/** An intake that the permit lists, in writing: degrees in CGCS2000, volume in 万m³. */
+export interface PointDraft {
+	name: string;
+	place: string;
+	lon: string;
+	lat: string;
+	source_type: string;
+	water_body: string;
+	purpose: string;
+	annual: string;
+	/** What the form does not ask for stays as it is; `seq` names one that is listed already. */
+	kept: Pick<PointIn, "seq" | "code" | "position_error_m">;
+}
+
 /** An entry in writing; empty: not said. */
 export interface Draft {
 	event: EventName;
@@ -55,6 +70,7 @@ export interface Draft {
 	supervising_authority: string;
 	e_licence: string;
 	limits: LimitDraft[];
+	points: PointDraft[];
 	/** Intakes under the permit: ids of those known, codes of those typed. */
 	intakes: (number | string)[];
 }
@@ -75,6 +91,7 @@ export const ASKED: Record<EventName, readonly (keyof Draft)[]> = {
 		"supervising_authority",
 		"e_licence",
 		"limits",
+		"points",
 		"intakes",
 	],
 	renew: ["valid_to", "applied_on", "permit_no", "limits"],
@@ -86,6 +103,7 @@ export const ASKED: Record<EventName, readonly (keyof Draft)[]> = {
 		"issuing_authority",
 		"supervising_authority",
 		"limits",
+		"points",
 		"intakes",
 	],
 	transfer: ["holder_name", "uscc"],
@@ -106,6 +124,7 @@ export const ASKED: Record<EventName, readonly (keyof Draft)[]> = {
 		"supervising_authority",
 		"e_licence",
 		"limits",
+		"points",
 		"intakes",
 	],
 };
@@ -140,6 +159,20 @@ export function emptyLimit(): LimitDraft {
 		daily: "",
 		flow: "",
 		condition: "",
+	};
+}
+
+export function emptyPoint(): PointDraft {
+	return {
+		name: "",
+		place: "",
+		lon: "",
+		lat: "",
+		source_type: "surface_water",
+		water_body: "",
+		purpose: "other",
+		annual: "",
+		kept: {},
 	};
 }
 
@@ -182,6 +215,17 @@ export function draftOf(event: EventName, permit: Permit | null): Draft {
 			flow: limit.flow_m3s == null ? "" : String(limit.flow_m3s),
 			condition: limit.condition,
 		})),
+		points: (permit?.points ?? []).map((point) => ({
+			name: point.name,
+			place: point.place,
+			lon: point.lon == null ? "" : String(point.lon),
+			lat: point.lat == null ? "" : String(point.lat),
+			source_type: point.source_type,
+			water_body: point.water_body,
+			purpose: point.purpose,
+			annual: inTenThousand(point.annual_m3),
+			kept: { seq: point.seq, code: point.code, position_error_m: point.position_error_m },
+		})),
 		intakes: (permit?.intakes ?? []).map((intake) => intake.id),
 	};
 }
@@ -192,14 +236,17 @@ function amount(text: string, factor: number): number | null {
 	return Number.isFinite(value) ? Number((value * factor).toFixed(4)) : Number.NaN;
 }
 
-/** Names of the first amount that is no number; null if all are. */
+/** The first amount or coordinate that is no number; null if all are. */
 export function badAmount(draft: Draft): string | null {
-	for (const limit of draft.limits)
-		for (const name of ["annual", "daily", "flow"] as const) {
-			const value = amount(limit[name], 1);
-			if (value !== null && !(value >= 0)) return limit[name];
-		}
-	return null;
+	const amounts = [
+		...draft.limits.flatMap((limit) => [limit.annual, limit.daily, limit.flow]),
+		...draft.points.map((point) => point.annual),
+	];
+	const degrees = draft.points.flatMap((point) => [point.lon, point.lat]);
+	const negative = (text: string) => (amount(text, 1) ?? 0) < 0;
+	return (
+		[...amounts, ...degrees].find((text) => Number.isNaN(amount(text, 1))) ?? amounts.find(negative) ?? null
+	);
 }
 
 function limitsOf(draft: Draft): LimitIn[] {
@@ -215,6 +262,21 @@ function limitsOf(draft: Draft): LimitIn[] {
 	}));
 }
 
+function pointsOf(draft: Draft): PointIn[] {
+	return draft.points.map((point) => ({
+		...point.kept,
+		name: point.name.trim(),
+		place: point.place.trim(),
+		lon: degree(point.lon),
+		lat: degree(point.lat),
+		source_type: point.source_type as PointIn["source_type"],
+		water_body: point.water_body.trim(),
+		purpose: point.purpose as PointIn["purpose"],
+		annual_m3: amount(point.annual, M3),
+	}));
+}
+
+const degree = (text: string): number | null => (text.trim() ? Number(text) : null);
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 /** The facts that differ from what was in writing at first. */
@@ -227,6 +289,7 @@ export function factsOf(draft: Draft, first: Draft): Facts {
 	}
 	if (asked.has("place") && first.place && !draft.place.trim()) facts.place = "";
 	if (asked.has("limits") && !same(draft.limits, first.limits)) facts.limits = limitsOf(draft);
+	if (asked.has("points") && !same(draft.points, first.points)) facts.points = pointsOf(draft);
 	if (asked.has("intakes") && !same(draft.intakes, first.intakes)) facts.intakes = draft.intakes;
 	return facts as Facts;
 }
