@@ -102,7 +102,7 @@ class Points(Frozen):
     changes not yet folded into them. Needs fields `county_code`; the view that feeds it also has `basin_id`."""
 
     prefix: Relation
-    """`map.intake` names map.intake_points, _cells, _facets, _deltas and _classes."""
+    """`map.intake` names map.intake_points, _blocks, _cells, _facets, _deltas and _classes."""
     feed: Relation | None = None
     """View that publishing reads; None: the layer's own."""
     cells_to_zoom: int = Setting(9, ge=0, le=9)
@@ -121,6 +121,10 @@ class Points(Frozen):
     @property
     def table(self) -> str:
         return f"{self.prefix}_points"
+
+    @property
+    def blocks(self) -> str:
+        return f"{self.prefix}_blocks"
 
     @property
     def cells(self) -> str:

@@ -1,7 +1,9 @@
-"""Folds deltas of single changes into the overview cells: a system task, run again and again by the worker.
+"""Folds deltas of single changes into the overview cells and writes the blocks anew in which they lie: a system task,
+run again and again by the worker.
 
-All in one transaction: deltas are deleted and the cells take them up, so a reader, whose statement sees one
-snapshot, counts each change once. Killed at any instant, nothing has happened.
+All in one transaction: deltas are deleted, and cells and blocks take them up, so a reader, whose statement sees one
+snapshot, counts each change once. Killed at any instant, nothing has happened. A change that is committed while blocks
+are written may be in them already; its delta is still there, and says not to trust them.
 """
 
 from typing import Any
@@ -12,8 +14,8 @@ import psycopg
 
 from layers.derive.columns import quote
 from layers.model import Layer
+from tiles import blocks, overview, pgcopy
 from tiles import facets as coding
-from tiles import overview, pgcopy
 from tiles.overview import PACKED
 
 SHAPE: pgcopy.Columns = {
@@ -42,6 +44,7 @@ def fold(connection: psycopg.Connection[Any], layer: Layer) -> int:
     )
     if not len(read["key"]):
         return 0
+    blocks.renew(connection, layer, read["key"])
     levels = overview.levels(overview.Points(**read), layer.points.cells_to_zoom)
     _add(connection, layer, levels)
     _pack(connection, layer, levels)

@@ -60,7 +60,7 @@ def grid(address: Address) -> Grid:
     return Grid(address.x * span, _row(north), (address.x + 1) * span, _row(south), zoom, (south, north))
 
 
-def blocks(where: Grid) -> list[Address]:
+def parts(where: Grid) -> list[Address]:
     """The Web Mercator tiles of the same width that hold all of a tile; itself, if it is one."""
     shift = BITS - where.zoom
     if where.y1 <= where.y0:

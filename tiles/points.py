@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from layers.derive.columns import tile_columns
 from layers.model import Audience, Layer
-from tiles import arrays, past, source
+from tiles import arrays, blocks, past, source
 from tiles import facets as coding
 from tiles.address import Address
 from tiles.columns import columns, holds
 from tiles.encode import ABSENT, Coded, Column, Encoder, Numbers, Texts
-from tiles.grid import Grid, blocks, grid
+from tiles.grid import Grid, grid, parts
 from tiles.keys import BITS, morton, unmorton
 from tiles.options import Past, TileOptions, TooWide
 from tiles.overview import CELL_BITS, CELL_DEPTH, PACKED, volumes
@@ -93,7 +93,7 @@ Read = Callable[[Statement], Awaitable[tuple[Any, ...]]]
 
 async def read(row: Read, asked: Request) -> list[Cells | Points]:
     """The parts of a tile. Raises TooWide."""
-    return [await _part(row, asked, block) for block in blocks(asked.grid)]
+    return [await _part(row, asked, block) for block in parts(asked.grid)]
 
 
 async def _part(row: Read, asked: Request, block: Address) -> Cells | Points:
@@ -123,11 +123,13 @@ async def _bounded(row: Read, asked: Request, block: Address) -> None:
 
 
 def _statement(asked: Request, block: Address) -> Statement:
-    """Rows beyond the tile are left out, to the whole cell that the public does not see into; and a tile smaller
+    """What reads the part, or more than it: `_points` cuts. Rows beyond the tile are left out, to the whole cell that the public does not see into; and a tile smaller
     than such a cell is made from all of it."""
     bits, where = asked.hidden_bits, asked.grid
     if asked.past:
         return past.points(asked.layer, asked.names, block, asked.where, asked.past)
+    if blocks.answer(asked.layer, asked.names, asked.where):
+        return blocks.read(asked.layer, asked.names, block)
     if block.z > BITS - bits:
         up = block.z - (BITS - bits)
         block = Address(block.z - up, block.x >> up, block.y >> up)

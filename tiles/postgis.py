@@ -20,14 +20,17 @@ SCOPE = (
     "select set_config('app.scope_lo', %s, true), set_config('app.scope_hi', %s, true), "
     "set_config('app.scope_basin', %s, true)"
 )
-ENTER = SCOPE + ", set_config('statement_timeout', %s, true), pg_current_snapshot()::text"
+ENTER = (
+    SCOPE + ", set_config('statement_timeout', %s, true), set_config('plan_cache_mode', %s, true), "
+    "pg_current_snapshot()::text"
+)
 LIMIT_BYTES = 500_000
 """Of a tile as it is sent, compressed: what would be more is summarised."""
 EXTENTS = (4096, 2048, 1024, 512, 256)
 """Grids on which lines and polygons are drawn, until they fit."""
 TIMEOUT_S = 10
-AT_ONCE = 6_000
-"""Fewer features are encoded right away: to hand them to a thread would cost as much."""
+AT_ONCE = 20_000
+"""Fewer features are encoded right away, in some milliseconds: to hand them to a thread would cost as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +124,13 @@ class Reader:
     async def row(self, statement: Statement) -> tuple[Any, ...]:
         """The one row of a statement. Its identifiers come from the declaration; values are parameters."""
         v = self.viewer
-        scope = (str(v.lo), str(v.hi), "" if v.basin is None else str(v.basin), f"{TIMEOUT_S}s")
+        planning = "force_generic_plan" if statement.planned_once else "auto"
+        scope = (str(v.lo), str(v.hi), "" if v.basin is None else str(v.basin), f"{TIMEOUT_S}s", planning)
         async with self.connection.pipeline():
-            entered = await self.connection.execute(ENTER, scope)
-            cursor = await self.connection.execute(statement.sql.encode(), statement.values, binary=True)
+            entered = await self.connection.execute(ENTER, scope, prepare=True)
+            cursor = await self.connection.execute(
+                statement.sql.encode(), statement.values, prepare=statement.planned_once or None, binary=True
+            )
         row: tuple[Any, ...] | None = await cursor.fetchone()
         if not self.snapshot:
             self.snapshot = str((await entered.fetchone() or ("",))[-1])

@@ -1,7 +1,7 @@
-"""Writes the map tables: the one way from a layer's facts to its points and cells, in the caller's transaction.
+"""Writes the map tables: the one way from a layer's facts to its points, blocks and cells, in the caller's transaction.
 
 `rebuild` writes a layer or some counties of it anew, in bulk; `features` brings single features up to their
-facts and says what that changes in cells by deltas, which `tiles.fold` folds into them (`tiles.functions`).
+facts and says what that changes by deltas, which `tiles.fold` folds into cells and blocks (`tiles.functions`).
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from psycopg.types.numeric import Int8
 
 from layers.derive.columns import quote
 from layers.model import Layer
+from tiles import blocks, functions, overview, pgcopy
 from tiles import facets as coding
-from tiles import functions, overview, pgcopy
 from tiles.columns import columns, feed, volume_sql
 from tiles.keys import morton, world
 from tiles.overview import CELL_DEPTH
@@ -98,7 +98,7 @@ def _emptied(connection: psycopg.Connection[Any], layer: Layer, where: str) -> E
     assert layer.points is not None  # noqa: S101
     p = layer.points
     before = _extents(connection, layer, where)
-    for name in (p.table, p.cells, p.facet_cells, p.deltas):
+    for name in (p.table, p.blocks, p.cells, p.facet_cells, p.deltas):
         table = quote(name)
         connection.execute((f"delete from {table} {where}" if where else f"truncate {table}").encode())
     return before
@@ -138,6 +138,7 @@ def _points(connection: psycopg.Connection[Any], layer: Layer, where: str) -> in
         connection.execute(
             f"insert into {table} ({names}) select {values} from {rows} a {join} order by a.key".encode()
         )
+    blocks.write(connection, layer, read["key"][order], where)
     _name_classes(connection, layer, np.unique(read["class"]))
     return len(order)
 

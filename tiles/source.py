@@ -27,6 +27,8 @@ class Statement:
 
     sql: str
     values: dict[str, Any] = field(default_factory=dict)
+    planned_once: bool = False
+    """Is one plan good for any values? Then it is made once a connection."""
 
 
 @cache

@@ -19,9 +19,10 @@ from app.maps.publishing import publish_features
 from layers import catalog
 from layers.derive.tilejson import cell_fields
 from layers.model import Layer
-from tiles import fold, postgis, publish
+from tiles import arrays, blocks, fold, postgis, publish
 from tiles.address import PUBLIC, Address, Viewer
 from tiles.ask import filter_of
+from tiles.columns import columns
 from tiles.keys import morton, world
 from tiles.matrices import MATRIX_SETS
 from tiles.options import DEFAULT, TileOptions, TooWide
@@ -93,10 +94,57 @@ def packed(connection: psycopg.Connection[Any], layer: Layer) -> dict[tuple[int,
     return {r[:3]: np.frombuffer(r[3], PACKED).tolist() for r in rows}
 
 
+def through_blocks(connection: psycopg.Connection[Any], layer: Layer) -> list[tuple[Any, ...]]:
+    """Every point as a tile of the world reads it, by id: key, class, county, numbers, texts."""
+    kept = columns(layer)
+    names = ("county_code", *kept.numbers, *kept.texts)
+    statement = blocks.read(layer, names, Address(0, 0, 0))
+    row = connection.execute(statement.sql.encode(), statement.values, binary=True).fetchone()
+    assert row
+    ids, key, class_no = (
+        arrays.numbers(sent, kind) for sent, kind in zip(row, ("i8", "i8", "i4"), strict=False)
+    )
+    assert layer.points and kept.numbers == (layer.points.summed,)
+    found = [
+        ids,
+        key,
+        class_no,
+        arrays.numbers(row[4], "i4"),
+        np.nan_to_num(arrays.numbers(row[3], "f4"), nan=-1),
+    ]
+    return sorted(zip(*(one.tolist() for one in found), *(texts(sent) for sent in row[5:]), strict=True))
+
+
+def texts(sent: bytes | None) -> list[str | None]:
+    spaced, lengths = arrays.texts(sent)
+    found, at = [], 0
+    for length in lengths.tolist():
+        at += arrays.GAP if length >= 0 else 0
+        found.append(spaced[at : at + length].decode() if length >= 0 else None)
+        at += max(length, 0)
+    return found
+
+
+def in_the_table(connection: psycopg.Connection[Any], layer: Layer) -> list[tuple[Any, ...]]:
+    kept = columns(layer)
+    assert layer.points
+    named = [f"nullif({name}, 'NaN')" for name in kept.numbers] + [f"{name}::text" for name in kept.texts]
+    rows = connection.execute(
+        f"select id, key, class, county_code, {', '.join(named)} from {layer.points.table}"
+    )
+    return sorted((*r[:4], -1 if r[4] is None else r[4], *r[5:]) for r in rows)
+
+
 def held(connection: psycopg.Connection[Any], layer: Layer) -> None:
-    """Sums agree with each other, and folded cells with cells written anew."""
+    """Blocks hold what the map table does, folded or not; sums agree with each other, and folded cells and blocks
+    with such as are written anew."""
+    assert layer.points
+    assert through_blocks(connection, layer) == in_the_table(connection, layer)
     while fold.fold(connection, layer):
         pass
+    assert through_blocks(connection, layer) == in_the_table(connection, layer)
+    every_block = f"select t::text from {layer.points.blocks} t order by block, county_code, basin_id"
+    packed_points = connection.execute(every_block).fetchall()
     found, classes = cells(connection, layer), packed(connection, layer)
     assert all(sum(nc) == n > 0 for n, *_, nc in found.values())
     assert {place: n for place, (n, *_) in found.items()} == {
@@ -109,6 +157,7 @@ def held(connection: psycopg.Connection[Any], layer: Layer) -> None:
     every = f"select t::text from {layer.points.table} t order by id"
     points = connection.execute(every).fetchall()
     publish.rebuild(connection, layer)
+    assert connection.execute(every_block).fetchall() == packed_points
     assert connection.execute(every).fetchall() == points
     assert cells(connection, layer) == found
     assert packed(connection, layer) == classes
@@ -117,7 +166,7 @@ def held(connection: psycopg.Connection[Any], layer: Layer) -> None:
 def change(connection: psycopg.Connection[Any], random: np.random.Generator, code: str) -> None:
     """One intake comes, changes, moves or goes."""
     ids = [r[0] for r in connection.execute("select id from shuitu.intakes order by random() limit 1")]
-    kind = random.integers(4)
+    kind = random.integers(5)
     if kind == 0 or not ids:
         ids = [connection.execute(INSERT, row(random, code)).fetchone()[0]]  # type: ignore[index]
     elif kind == 1:
@@ -132,6 +181,8 @@ def change(connection: psycopg.Connection[Any], random: np.random.Generator, cod
                 *ids,
             ),
         )
+    elif kind == 3:  # nothing that cells count
+        connection.execute("update shuitu.intakes set name = %s where id = %s", (f"改{code}", *ids))
     else:
         _, _, county, basin, *_, geom = row(random, code)
         connection.execute(
