@@ -1,5 +1,7 @@
 """Objects against the register: which intake could serve an object, and why the others cannot."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,19 +10,48 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from scipy.sparse import coo_array
+
+from remote_sensing import position
+from remote_sensing.network import Network
 
 IN_USE = ("in_use", "emergency_reserve")
 NO_SURFACE = "groundwater"
+NOT_FOR_FIELDS = re.compile(r"domestic|supply|industr|hydro|power|aqua|fish|ecolog|生活|供水|工业|电|养殖|渔|生态", re.I)  # fmt: skip
+FOR_FIELDS = re.compile(r"irrig|agri|farm|crop|灌|农|田|种植", re.I)
+"""What a purpose must say, or not say, for an intake to water fields; one that says nothing may."""
+IDS = ("intake_id", "intake_ids", "intake_code", "取水口", "取水口编码")
+"""Columns by which an area names the intakes that serve it; without one, those that stand in it do."""
+COVERED = 0.5
+"""An area serves an object that lies in it by at least this share."""
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How far an intake serves, m. Assumptions, to be set for a region; a canal or pipe may reach further."""
+    """How far an intake serves, m. Assumptions, to be set for a region; a canal reaches as far as it runs."""
 
     water_m: float = 50.0
     """From the shore: an intake at a pond stands at its edge."""
     field_m: float = 1_000.0
     well_m: float = 500.0
+    canal_m: float = 500.0
+    """From a canal below the intake to what it waters."""
+    canal_pond_m: float = 50.0
+    """From a canal below the intake to a pond it fills."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What else is known of the ground; every part may be missing."""
+
+    network: gpd.GeoDataFrame | None = None
+    """Lines of rivers and canals, any CRS (columns: see `network`)."""
+    drawn_downstream: bool = False
+    """Whether the lines run as they are drawn."""
+    areas: gpd.GeoDataFrame | None = None
+    """Polygons of irrigation districts and service areas; a column of IDS names the intakes (by id or code) of each."""
 
 
 @dataclass(frozen=True)
@@ -35,52 +66,167 @@ class Served:
     """Rows of the register that could serve it."""
     refused: tuple[dict[str, Any], ...]
     """The nearest that cannot, with the reason's code."""
+    unclaimed: float = 1.0
+    """Chance that none of the intakes in use belongs to it, by what is known of their positions."""
+    by: str = ""
+    """How the nearest serving intake serves: "" near by, "canal", "area"."""
+
+
+@dataclass(frozen=True)
+class _Register:
+    """The columns of a register, as arrays."""
+
+    points: Array
+    ids: Array
+    error: npt.NDArray[np.float64]
+    """Radius that most positions keep, m: as stated, or as large as all positions together prove."""
+    in_use: Bools
+    well: Bools
+    for_fields: Bools
 
 
 def against(
-    objects: gpd.GeoSeries, kinds: list[str], intakes: gpd.GeoDataFrame, pixel_m: float, reach: Reach
+    objects: gpd.GeoSeries,
+    kinds: Sequence[str],
+    intakes: gpd.GeoDataFrame,
+    pixel_m: float,
+    reach: Reach,
+    ground: Ground | None = None,
 ) -> list[Served]:
     """Compare each object with the intakes. Both in one metric CRS.
 
-    An intake serves if it lies within reach (plus a pixel and its own position error), is in use, and is
-    of a source that can: a well does not take from a pond, though it may water a field. Of several waters
-    within reach it serves the nearest: a point on the shore of one pond says nothing of the next one.
+    Water is served by the intakes that belong to it, going by their positions (`position`): a point on the shore of
+    one pond says nothing of the next one. A field is served from within reach (plus a pixel and the position error)
+    by an intake whose purpose fits and that no river parts from it. Both are served by an intake up a canal that
+    runs by, and by the intakes of an area they lie in. Nothing is served by an intake that is out of use, and water
+    by no well.
     """
     if intakes.empty:
         return [Served(None, None, None, None, (), ())] * len(objects)
-    tree = shapely.STRtree(intakes.geometry.to_numpy())
-    error = intakes["position_error_m"].fillna(0).to_numpy(np.float64)
-    in_use = intakes["status"].isin(IN_USE).to_numpy()
-    well = (intakes["source_type"] == NO_SURFACE).to_numpy()
-    valid = intakes["has_valid_permit"].to_numpy(bool)
-    permitted_rows = np.flatnonzero(valid)
-    permitted_tree = shapely.STRtree(intakes.geometry.to_numpy()[permitted_rows])
-    ids = intakes["id"].to_numpy()
-    own = _nearest_water(objects, kinds, intakes, error, pixel_m)
-    widest = max(reach.field_m, reach.water_m) + float(error.max(initial=0)) + pixel_m
-    out = []
-    for geometry, kind in zip(objects, kinds, strict=True):
-        near = tree.query(geometry, predicate="dwithin", distance=widest)
-        distance = shapely.distance(intakes.geometry.to_numpy()[near], geometry)
-        order = np.argsort(distance)
+    shapes, water = objects.to_numpy(), np.array([kind == "water_body" for kind in kinds], bool)
+    register, claims = _register(intakes, shapes[water], pixel_m, reach)
+    ground = ground or Ground()
+    far = _by_canal(shapes, water, register, ground, objects.crs, reach)
+    for pair in _by_area(shapes, intakes, register, ground, objects.crs):
+        far.setdefault(pair, "area")
+    network = _network(ground, objects.crs)
+    every = shapely.STRtree(register.points)
+    permitted_rows = np.flatnonzero(intakes["has_valid_permit"].to_numpy(bool))
+    permitted = shapely.STRtree(register.points[permitted_rows])
+    unclaimed = claims.unclaimed(register.in_use & ~register.well)
+    by_water = claims.share.tocsc()
+    widest = max(reach.field_m, reach.water_m) + float(register.error.max()) + pixel_m
+    far_of: dict[int, dict[int, str]] = {}
+    for (i, n), how in far.items():
+        far_of.setdefault(i, {})[n] = how
+    out: list[Served] = []
+    body = 0
+    chance: dict[int, float]
+    for i, shape in enumerate(shapes):
+        near = every.query(shape, predicate="dwithin", distance=widest)
+        near = np.union1d(near, np.array([*far_of.get(i, ())], np.int64)).astype(np.int64)
+        distance = shapely.distance(register.points[near], shape)
+        order = np.argsort(distance, kind="stable")
         near, distance = near[order], distance[order]
-        serving, refused = _sorted_out(near, distance, kind, error, in_use, well, own, pixel_m, reach)
-        row, metres = _nearest(tree, geometry)
-        permitted, permitted_m = _nearest(permitted_tree, geometry)
+        chance, free = {}, 1.0
+        if water[i]:
+            part = slice(by_water.indptr[body], by_water.indptr[body + 1])
+            chance = dict(zip(by_water.indices[part].tolist(), by_water.data[part].tolist(), strict=True))
+            free = float(unclaimed[body])
+            body += 1
+        sorting = _Sorting(register, reach, pixel_m, bool(water[i]), far_of.get(i, {}))
+        parted = network.between(register.points[near], np.repeat(shape, len(near)), register.error[near]) if network and not water[i] else np.zeros(len(near), bool)  # fmt: skip
+        serving, refused = sorting.out(near, distance, chance, free, parted)
+        row, metres = _nearest(every, shape)
+        allowed, allowed_m = _nearest(permitted, shape)
         out.append(
             Served(
-                None if row is None else int(ids[row]),
+                None if row is None else int(register.ids[row]),
                 metres,
-                None if permitted is None else int(ids[permitted_rows[permitted]]),
-                permitted_m,
+                None if allowed is None else int(register.ids[permitted_rows[allowed]]),
+                allowed_m,
                 tuple(serving),
                 tuple(
-                    {"id": int(ids[n]), "distance_m": round(float(d), 1), "why": why}
+                    {"id": int(register.ids[n]), "distance_m": round(float(d), 1), "why": why}
                     for n, d, why in refused[:5]
                 ),
+                free,
+                far_of.get(i, {}).get(serving[0], "") if serving else "",
             )
         )
     return out
+
+
+def _register(
+    intakes: gpd.GeoDataFrame, waters: Array, pixel_m: float, reach: Reach
+) -> tuple[_Register, position.Claims]:
+    points = intakes.geometry.to_numpy()
+    stated = intakes["position_error_m"].fillna(0).to_numpy(np.float64)
+    well = (intakes["source_type"] == NO_SURFACE).to_numpy()
+    # A well belongs to no water; it would only teach that positions are poor.
+    surface = np.flatnonzero(~well)
+    claims = position.claims(points[surface], waters, stated[surface], reach.water_m, pixel_m, SAME_WATER_PIXELS * pixel_m)  # fmt: skip
+    scale = np.zeros(len(points))
+    scale[surface] = claims.scale_m
+    share = claims.share.tocoo()
+    whole = coo_array((share.data, (surface[share.row], share.col)), shape=(len(points), len(waters))).tocsr()
+    # Where positions prove worse than stated, they are so for fields too.
+    error = stated * max(1.0, claims.factor)
+    purpose = intakes["purpose"].fillna("").astype(str)
+    fits = ~purpose.str.contains(NOT_FOR_FIELDS) | purpose.str.contains(FOR_FIELDS)
+    register = _Register(points, intakes["id"].to_numpy(), error, intakes["status"].isin(IN_USE).to_numpy(), well, fits.to_numpy(bool))  # fmt: skip
+    return register, position.Claims(whole, scale, claims.factor)
+
+
+SAME_WATER_PIXELS = 1.5
+"""Waters that lie nearer to each other are parts of one: a reed belt, a bridge or a low dike is a mixed pixel."""
+CLAIMED = 0.5
+"""Water is explained if it is likelier than not that one of the intakes in use belongs to it …"""
+OF_SOME = 0.1
+"""… and then by all that belong to it with at least this chance."""
+
+
+@dataclass(frozen=True)
+class _Sorting:
+    """Tells which intakes serve one object, and why the others do not."""
+
+    register: _Register
+    reach: Reach
+    pixel_m: float
+    water: bool
+    far: dict[int, str]
+
+    def out(
+        self, near: Array, distance: Array, chance: dict[int, float], free: float, parted: Bools
+    ) -> tuple[list[int], list[tuple[int, float, str]]]:
+        serving: list[int] = []
+        refused: list[tuple[int, float, str]] = []
+        for n, d, apart in zip(near.tolist(), distance.tolist(), parted.tolist(), strict=True):
+            why = self._why_not(n, d, chance.get(n, 0.0), free, apart)
+            if why:
+                refused.append((n, d, why))
+            else:
+                serving.append(n)
+        return serving, refused
+
+    def _why_not(self, n: int, d: float, chance: float, free: float, parted: bool) -> str:
+        r, reach = self.register, self.reach
+        if not r.in_use[n]:
+            return "not_in_use"
+        if self.water and r.well[n]:
+            return "takes_groundwater"
+        if not self.water and not r.for_fields[n]:
+            return "other_purpose"
+        if n in self.far:
+            return ""
+        limit = reach.water_m if self.water else reach.well_m if r.well[n] else reach.field_m
+        if self.water:
+            if free < CLAIMED and chance >= OF_SOME:
+                return ""
+            return "serves_nearer" if d <= limit + r.error[n] + self.pixel_m else "too_far"
+        if d > limit + r.error[n] + self.pixel_m:
+            return "too_far"
+        return "other_bank" if parted else ""
 
 
 def _nearest(tree: shapely.STRtree, geometry: shapely.Geometry) -> tuple[int | None, float | None]:
@@ -90,46 +236,62 @@ def _nearest(tree: shapely.STRtree, geometry: shapely.Geometry) -> tuple[int | N
     return (int(row[0]), float(distance[0])) if len(row) else (None, None)
 
 
-SAME_WATER_PIXELS = 1.5
-"""Waters whose distances to an intake differ by less are alike near: parts of one body, or shores drawn apart."""
+def _network(ground: Ground, crs: Any) -> Network | None:
+    if ground.network is None or ground.network.empty:
+        return None
+    return Network.of(ground.network, crs, drawn_downstream=ground.drawn_downstream)
 
 
-def _nearest_water(
-    objects: gpd.GeoSeries, kinds: list[str], intakes: gpd.GeoDataFrame, error: npt.NDArray[np.float64], pixel_m: float
-) -> npt.NDArray[np.float64]:  # fmt: skip
-    """Up to what distance from each intake water may be its own, m.
-
-    The nearest water, and what lies no farther beyond it than the intake's position may be wrong.
-    """
-    shapes = objects.to_numpy()[np.array([kind == "water_body" for kind in kinds], bool)]
-    made = np.full(len(intakes), np.inf)
-    if len(shapes):
-        (at, _), distance = shapely.STRtree(shapes).query_nearest(
-            intakes.geometry.to_numpy(), return_distance=True, all_matches=False
-        )
-        made[at] = distance + np.maximum(SAME_WATER_PIXELS * pixel_m, error[at])
+def _by_canal(
+    shapes: Array, water: Bools, register: _Register, ground: Ground, crs: Any, reach: Reach
+) -> dict[tuple[int, int], str]:
+    """Pairs of object and intake where a canal below the intake runs by the object."""
+    network = _network(ground, crs)
+    if network is None or not len(shapes):
+        return {}
+    tree = shapely.STRtree(shapes)
+    rows = np.flatnonzero(~register.well & register.in_use)
+    limit = np.where(water, reach.canal_pond_m, reach.canal_m)
+    made: dict[tuple[int, int], str] = {}
+    for n, lines in zip(rows, network.below(register.points[rows], reach.water_m + register.error[rows]), strict=True):  # fmt: skip
+        if not len(lines):
+            continue
+        line, i = tree.query(lines, predicate="dwithin", distance=float(limit.max()))
+        for at in np.unique(i[shapely.distance(lines[line], shapes[i]) <= limit[i]]).tolist():
+            made[at, int(n)] = "canal"
     return made
 
 
-def _sorted_out(
-    near: npt.NDArray[np.int64], distance: npt.NDArray[np.float64], kind: str, error: Any, in_use: Any, well: Any, own: Any,
-    pixel_m: float, reach: Reach,
-) -> tuple[list[int], list[tuple[int, float, str]]]:  # fmt: skip
-    serving: list[int] = []
-    refused: list[tuple[int, float, str]] = []
-    for n, d in zip(near.tolist(), distance.tolist(), strict=True):
-        limit = reach.water_m if kind == "water_body" else reach.well_m if well[n] else reach.field_m
-        if not in_use[n]:
-            refused.append((n, d, "not_in_use"))
-        elif kind == "water_body" and well[n]:
-            refused.append((n, d, "takes_groundwater"))
-        elif d > limit + error[n] + pixel_m:
-            refused.append((n, d, "too_far"))
-        elif kind == "water_body" and d > own[n]:
-            refused.append((n, d, "serves_nearer"))
-        else:
-            serving.append(n)
-    return serving, refused
+def _by_area(
+    shapes: Array, intakes: gpd.GeoDataFrame, register: _Register, ground: Ground, crs: Any
+) -> list[tuple[int, int]]:
+    """Pairs of object and intake where the object lies in an area that the intake serves."""
+    if ground.areas is None or ground.areas.empty or not len(shapes):
+        return []
+    areas = ground.areas.to_crs(crs).reset_index(drop=True)
+    polygons = shapely.make_valid(areas.geometry.to_numpy())
+    column = next((name for name in IDS if name in areas), None)
+    area, i = shapely.STRtree(shapes).query(polygons, predicate="intersects")
+    inside = shapely.area(shapely.intersection(polygons[area], shapes[i])) >= COVERED * shapely.area(
+        shapes[i]
+    )
+    area, i = area[inside], i[inside]
+    of: dict[int, Array] = {}
+    for a in np.unique(area).tolist():
+        named = _named(areas[column].iloc[a], intakes) if column else None
+        stand = shapely.dwithin(register.points, polygons[a], register.error) & ~register.well
+        of[a] = np.flatnonzero(stand if named is None else named)
+    return [(at, int(n)) for a, at in zip(area.tolist(), i.tolist(), strict=True) for n in of[a]]
+
+
+def _named(told: Any, intakes: gpd.GeoDataFrame) -> Bools | None:
+    """The intakes that an area names, by id or code; None if it names none."""
+    words = set(re.split(r"[,;，；、\s]+", str(told))) - {"", "nan", "None", "<NA>"}
+    words |= {word.removesuffix(".0") for word in words}
+    if not words:
+        return None
+    hit = intakes["id"].astype(str).isin(words) | intakes["code"].astype(str).isin(words)
+    return np.asarray(hit.to_numpy(bool))
 
 
 def metric_crs(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> Any:

@@ -22,8 +22,8 @@ class Masks:
     def __init__(self, scene: Scene, kinds: Sequence[str], own_grid: bool = True) -> None:
         """`own_grid`: off where pieces come on another scene's grid; then the scene's classes are not asked."""
         self.scene, self.own_grid = scene, own_grid
-        # 8-bit pictures are no reflectance: what "vigorous" means in them nobody knows.
-        self.kinds = tuple(kind for kind in kinds if kind == "water_body" or scene.calibrated)
+        self.kinds = tuple(kinds)
+        self.greenness = irrigation.least_ndvi(scene)
         self.water = water.method_for(scene)
         self.shadows = clouds.shadows_of(scene) if own_grid and "water_body" in self.kinds else clouds.NONE
         wanted = {*self.water.bands, *irrigation.BANDS}
@@ -51,7 +51,7 @@ class Masks:
                         zone = told[1][at] if told else self.shadows.within(*corner, index[at].shape)
                         codes[at][zone & self.shadows.shaded(block)] = 0
                 if "irrigated_land" in self.kinds:
-                    irrigation.mark(around, (0, 0), irrigation.limit(block), codes[at])
+                    irrigation.mark(around, (0, 0), irrigation.limit(block, self.greenness), codes[at])
         if told:
             codes[told[0]] = 0
         return codes, index

@@ -18,8 +18,8 @@ __all__ = ["BLOCK", "HALO", "Piece", "Plan", "SceneSource", "Source", "pieces"]
 
 BLOCK = 512
 """Side in pixels of a block, which decides by its own histograms; anchored to the scene's north-west corner."""
-HALO = 3
-"""Pixels around a block that its neighbourhood operations look at: a mean, an erosion and a dilation of 3 × 3."""
+HALO = 6
+"""Pixels around a block that its neighbourhood operations look at: two of 5 × 5, an erosion and a dilation of 3 × 3."""
 TALLEST = 4 * BLOCK
 WIDEST = 32 * BLOCK
 """Columns that are read from north to south at a time: wider scenes are read in lanes, so that memory has a bound."""
