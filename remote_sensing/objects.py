@@ -45,6 +45,9 @@ class Part:
     border: tuple[Array, Array, Array, Array]
     """Labels along the north, south, west and east side."""
     rings: outlines.Rings
+    """Of the labels that touch a side, and may go on beyond it."""
+    whole: tuple[Array, Array]
+    """The other labels, and a geometry for each."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +140,15 @@ def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> P
     # Specks that touch no side are too small for ever: a scene has millions of them.
     number, kept = np.cumsum(drawn) * drawn, drawn[1:]
     made = outlines.Rings(number[made.label], made.start, made.points)
-    border = tuple(number[side] for side in sides)
-    return Part(window, kind[kept], pixels[kept], strong[kept], sums[kept], box[kept], border, made)  # type: ignore[arg-type]
+    north, south, west, east = (number[side] for side in sides)
+    border = (north, south, west, east)
+    open_ended = np.zeros(int(number.max(initial=0)) + 1, bool)
+    for side in border:
+        open_ended[side] = True
+    goes_on = open_ended[made.label]
+    whole = outlines.polygons(_only(made, ~goes_on))
+    more = (border, _only(made, goes_on), whole)
+    return Part(window, kind[kept], pixels[kept], strong[kept], sums[kept], box[kept], *more)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -238,9 +248,10 @@ def _shapes(parts: Sequence[Part], first: Array, group: Array, keep: Array) -> A
         return shapes
     owners, drawn = [], []
     for part, start in zip(parts, first.tolist(), strict=True):
-        labels, geometries = outlines.polygons(_only(part.rings, keep[group[part.rings.label - 1 + start]]))
-        owners.append(group[labels - 1 + start])
-        drawn.append(geometries)
+        made = outlines.polygons(_only(part.rings, keep[group[part.rings.label - 1 + start]]))
+        for labels, geometries in (part.whole, made):
+            owners.append(group[labels - 1 + start])
+            drawn.append(geometries)
     owner, geometry = np.concatenate(owners), np.concatenate(drawn)
     order = np.argsort(owner, kind="stable")
     owner, geometry = owner[order], geometry[order]

@@ -95,6 +95,23 @@ def rings(labels: Array, wanted: npt.NDArray[np.bool_]) -> Rings:
         room = max(used, 4 * count) + 1
 
 
+@numba.njit(nogil=True, cache=True)
+def _touches_itself(points, start):  # type: ignore[no-untyped-def]
+    """Which rings pass a corner twice: they turn there each time."""
+    twice = np.zeros(len(start) - 1, np.bool_)
+    for ring in range(len(twice)):
+        corners = np.empty(start[ring + 1] - start[ring], np.int64)
+        for i in range(len(corners)):
+            col, row = points[start[ring] + i]
+            corners[i] = (np.int64(row) << 32) | col
+        corners.sort()
+        for i in range(1, len(corners)):
+            if corners[i] == corners[i - 1]:
+                twice[ring] = True
+                break
+    return twice
+
+
 def polygons(made: Rings) -> tuple[Array, Array]:
     """The labels, and for each one geometry (Polygon or MultiPolygon, valid) in pixel corners."""
     if not len(made.label):
@@ -124,16 +141,19 @@ def polygons(made: Rings) -> tuple[Array, Array]:
     # Parts that meet at corners stand side by side; rings that touch themselves, or holes of several parts,
     # need their areas found from the edges.
     loose = shapely.polygons(linear)
-    sound = shapely.is_valid(loose)
-    odd = np.bincount(group, (hole | ~sound)[order], len(labels)) > 0
+    unsound_ring = _touches_itself(made.points, made.start)
+    holed = np.bincount(group, hole[order], len(labels)) > 0
+    odd = np.bincount(group, (hole | unsound_ring)[order], len(labels)) > 0
     several = shells > 1
     side_by_side = (several & ~odd)[group]
     if side_by_side.any():
         numbers, at = np.unique(group[side_by_side], return_inverse=True)
         geometries[numbers] = shapely.multipolygons(loose[order][side_by_side], indices=at)
-    unsound = np.zeros(len(labels), bool)
-    unsound[simple] = ~shapely.is_valid(geometries[simple])
-    for g in np.flatnonzero((several & odd) | unsound):
+    unsound = np.bincount(group, unsound_ring[order], len(labels)) > 0
+    # A hole may touch its shell more than once: only then is the geometry as a whole to be asked.
+    asked = simple[holed[simple] & ~unsound[simple]]
+    unsound[asked] = ~shapely.is_valid(geometries[asked])
+    for g in np.flatnonzero((several & odd) | (~several & unsound)):
         geometries[g] = _area_within(linear[order][group == g])
     return labels, geometries
 
@@ -154,12 +174,20 @@ def _area_within(closed: Array) -> shapely.Geometry:
 
 def without_holes(shapes: Array, least: float) -> Array:
     """The geometries without the holes that are smaller than `least` (in their own units)."""
-    parts, owner = shapely.get_parts(shapes, return_index=True)
     made = shapes.copy()
-    for i in np.unique(owner[shapely.get_num_interior_rings(parts) > 0]):
-        kept = [
-            shapely.Polygon(p.exterior, [ring for ring in p.interiors if shapely.Polygon(ring).area >= least])
-            for p in shapely.get_parts(shapes[i])
-        ]
-        made[i] = kept[0] if len(kept) == 1 else shapely.MultiPolygon(kept)
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    touched = np.unique(owner[shapely.get_num_interior_rings(parts) > 0])
+    if not len(touched):
+        return made
+    of = np.isin(owner, touched)
+    parts, owner = parts[of], owner[of]
+    rings, part = shapely.get_rings(parts, return_index=True)
+    outer = np.concatenate([[True], part[1:] != part[:-1]])
+    kept = outer | (shapely.area(shapely.polygons(rings)) >= least)
+    filled = shapely.polygons(rings[kept], indices=part[kept])
+    several = np.bincount(owner)[owner] > 1
+    made[owner[~several]] = filled[~several]
+    numbers, at = np.unique(owner[several], return_inverse=True)
+    if len(numbers):
+        made[numbers] = shapely.multipolygons(filled[several], indices=at)
     return made
