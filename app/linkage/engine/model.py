@@ -1,22 +1,21 @@
 """The model: what each level is worth, and how likely a row has a partner. Plain numbers, kept as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from app.linkage.engine.commonness import Commonness
 from app.linkage.engine.comparisons import BY_NAME, COMPARISONS, Levels, levels_of
 from app.linkage.engine.measuring import Measured
 from app.linkage.engine.sides import Side
-from app.linkage.engine.statistics import COUNTED, Statistics
+from app.linkage.engine.statistics import Statistics
 
 VERSION = 1
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-MOST_COMMONNESS = 3.5
-"""A common name never takes, and a rare one never adds, more than this (natural log)."""
 LEAST = 1e-5
 CONDITIONAL = (
     "distance",
@@ -52,6 +51,7 @@ class Model:
     crowd: float
     """Candidates that a row has, on average."""
     statistics: Statistics
+    commonness: Commonness = field(default_factory=Commonness)
     calibration: Mapping[str, Any] | None = None
 
     @classmethod
@@ -90,9 +90,7 @@ class Model:
             # What makes two records kin is itself evidence, not something that kin have in common.
             own = (levels["holder"] < 0) if name == "name" else False
             total += np.where(related & ~own, self.weights(name, kin=True)[found], self.weights(name)[found])
-        for field in COUNTED:
-            total += self._commonness(a, field, i, levels[field])
-        return total
+        return total + self.commonness.of(a, i, levels, self.statistics)
 
     def prior_log_odds(self) -> float:
         """What a pair weighs before it is looked at.
@@ -102,13 +100,6 @@ class Model:
         """
         alone = (1 - self.share) * (1 - self.share_b)
         return float(np.log(self.share / self.crowd) - np.log(alone))
-
-    def _commonness(self, a: Side, field: str, i: Ints, levels: Levels) -> Floats:
-        """A name that many have tells less (term frequency): of the best level only."""
-        texts = getattr(a, field)
-        per_value = -self.statistics.commonness(texts, field)
-        adjusted = np.append(np.clip(per_value, -MOST_COMMONNESS, MOST_COMMONNESS), 0.0)
-        return np.where(levels == 0, adjusted[texts.rows[i]], 0.0)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -126,6 +117,7 @@ class Model:
                 for c in COMPARISONS
             },
             "statistics": self.statistics.as_json(),
+            "commonness": self.commonness.as_json(),
             "calibration": self.calibration,
         }  # fmt: skip
 
@@ -146,6 +138,7 @@ class Model:
             kept["share_b"],
             kept["crowd"],
             Statistics.from_json(kept["statistics"]),
+            Commonness.from_json(kept.get("commonness", {})),
             kept["calibration"],
         )
 

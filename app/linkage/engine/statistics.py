@@ -13,8 +13,8 @@ from app.linkage.engine.sides import Side, Texts
 
 FIELDS = ("name", "holder", "place", "water_body")
 COUNTED = ("name", "holder")
-FEW_OTHERS = 0.2
-"""What a value that no other row has is taken to be shared by: registers are never complete. A guess of 2026-11."""
+FEWEST_OTHERS = 0.2
+"""What a value that no other row has is taken to be shared by at least: registers are never complete. A guess of 2026-11."""
 MOST_VALUES = 20_000
 MOST = 4_000
 """What is commoner than anything else is remembered; all else counts as rare."""
@@ -30,12 +30,12 @@ class Statistics:
     """The frequency of what is not remembered."""
     words: Mapping[str, Mapping[str, float]]
     """Of words of Latin names, in parts of the values."""
-    others: Mapping[str, float]
-    """How many other rows of its side have a row's value, on average."""
+    unseen: Mapping[str, float]
+    """How many other rows have a value that no other row of the side has, as far as can be told (Good–Turing)."""
 
     @classmethod
     def of(cls, *sides: Side) -> "Statistics":
-        grams, values, rare, words, others = {}, {}, {}, {}, {}
+        grams, values, rare, words, unseen = {}, {}, {}, {}, {}
         for field in FIELDS:
             texts: list[Texts] = [getattr(side, field) for side in sides]
             documents = max(1, sum(len(t.values) for t in texts))
@@ -46,8 +46,9 @@ class Statistics:
             words[field] = _word_frequencies(texts, documents)
         for field in COUNTED:
             texts = [getattr(side, field) for side in sides]
-            values[field], others[field] = _repeated(texts)
-        return cls(grams, values, rare, words, others)
+            values[field] = _repeated(texts)
+            unseen[field] = _unseen(texts)
+        return cls(grams, values, rare, words, unseen)
 
     def idf(self, field: str) -> npt.NDArray[np.float32]:
         """Weight of each pair of characters, shape (2^BITS,)."""
@@ -62,21 +63,19 @@ class Statistics:
         rare = float(0.1 - np.log(self.rare[field]))
         return {word: float(0.1 - np.log(min(1.0, f))) for word, f in self.words[field].items()}, rare
 
-    def commonness(self, texts: Texts, field: str) -> npt.NDArray[np.float64]:
-        """How much more others share each value than a row's value is shared on average; natural log, shape (values,)."""
+    def sharing(self, texts: Texts, field: str) -> npt.NDArray[np.float64]:
+        """How many other rows of a side have each value, shape (values,)."""
         known = self.values[field]
-        shared = np.array([known.get(v.core, 0.0) for v in texts.values] or [0.0])
-        found: npt.NDArray[np.float64] = np.log((shared + FEW_OTHERS) / (self.others[field] + FEW_OTHERS))
-        return found
+        return np.array([known.get(v.core, 0.0) for v in texts.values], np.float64)
 
     def as_json(self) -> dict[str, Any]:
         return {"grams": {f: {str(k): round(v, 7) for k, v in g.items()} for f, g in self.grams.items()},
-                "values": self.values, "rare": self.rare, "words": self.words, "others": self.others}  # fmt: skip
+                "values": self.values, "rare": self.rare, "words": self.words, "unseen": self.unseen}  # fmt: skip
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Statistics":
         grams = {f: {int(k): v for k, v in g.items()} for f, g in kept["grams"].items()}
-        return cls(grams, kept["values"], kept["rare"], kept["words"], kept["others"])
+        return cls(grams, kept["values"], kept["rare"], kept["words"], kept.get("unseen", {}))
 
 
 def _most(counted: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -91,19 +90,29 @@ def _word_frequencies(texts: list[Texts], documents: int) -> dict[str, float]:
     return {word: round(count / documents, 7) for word, count in counted.most_common(MOST) if count > 1}
 
 
-def _repeated(texts: list[Texts]) -> tuple[dict[str, float], float]:
-    """How many other rows of a side have a value (the mean of the sides), for values that repeat; and the mean over rows."""
+def _repeated(texts: list[Texts]) -> dict[str, float]:
+    """How many other rows of a side have a value (the mean of the sides), for values that repeat."""
     shared: dict[str, float] = {}
-    pairs = rows = 0.0
     for column in texts:
-        counts = column.counts
-        pairs += float((counts * (counts - 1)).sum())
-        rows += float(counts.sum())
-        by_core: Counter[str] = Counter()
-        for value, count in zip(column.values, counts.tolist(), strict=True):
-            by_core[value.core] += count
-        for core, count in by_core.items():
+        for core, count in _counted(column).items():
             if count > 1:
                 shared[core] = shared.get(core, 0.0) + (count - 1) / len(texts)
     often = sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:MOST_VALUES]
-    return dict(often), pairs / max(1.0, rows)
+    return dict(often)
+
+
+def _counted(column: Texts) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for value, count in zip(column.values, column.counts.tolist(), strict=True):
+        found[value.core] += count
+    return found
+
+
+def _unseen(texts: list[Texts]) -> float:
+    """Of a value that one row has: how many rows of another register as large would have it, by Good and Turing's
+    count of those that two rows have. Holders of two wells each turn up with one in either register."""
+    once = twice = 0
+    for column in texts:
+        counts = Counter(_counted(column).values())
+        once, twice = once + counts[1], twice + counts[2]
+    return max(FEWEST_OTHERS, 2 * twice / max(once, 1)) if twice else FEWEST_OTHERS

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from app.linkage.engine import splinking
 from app.linkage.engine.blocking import Blocks
+from app.linkage.engine.commonness import Commonness
 from app.linkage.engine.comparisons import COMPARISONS, PRIOR_PAIRS, Levels
 from app.linkage.engine.measuring import Measured, measures
 from app.linkage.engine.model import CONDITIONAL, Model, all_levels, kin
@@ -42,6 +43,7 @@ class Sample:
     levels: Mapping[str, Levels]
     unlike: Mapping[str, Levels]
     """Levels of pairs within B."""
+    commonness: Commonness
 
 
 MOST_SHARE = 0.97
@@ -57,8 +59,10 @@ def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side) -> Samp
     levels = all_levels(measured)
     x, y = blocks.candidates(within)
     other = np.asarray(within.ids.take(x)) != np.asarray(b.ids.take(y))
-    unlike = all_levels(measures(within, b, x[other], y[other], model.statistics))
-    return Sample(a, b, i, j, measured, levels, _without_duplicates(unlike))
+    x, y = x[other], y[other]
+    neighbours = all_levels(measures(within, b, x, y, model.statistics))
+    commonness = Commonness.among(a, within, x, neighbours, model.statistics)
+    return Sample(a, b, i, j, measured, levels, _without_duplicates(neighbours), commonness)
 
 
 def _without_duplicates(levels: Mapping[str, Levels]) -> Mapping[str, Levels]:
@@ -91,6 +95,7 @@ def estimated(model: Model, seen: Sample, settings: LinkSettings) -> Model:
 
 def refined(model: Model, seen: Sample) -> Model:
     """Expectation maximisation with rivals, from the given model."""
+    model = replace(model, commonness=seen.commonness)
     for _ in range(ROUNDS):
         odds = model.log_odds(seen.a, seen.b, seen.i, seen.j, seen.levels)
         p = marginals(seen.i, seen.j, odds)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.linkage.engine import splinking
 from app.linkage.engine.blocking import Blocks
 from app.linkage.engine.calibrating import applied, fitted
+from app.linkage.engine.commonness import Commonness
 from app.linkage.engine.comparisons import COMPARISONS, Comparison, levels_of, sql_of
 from app.linkage.engine.measuring import measures
 from app.linkage.engine.model import Model, _falling
@@ -177,3 +178,51 @@ def test_a_former_number_counts_where_the_present_one_is_new() -> None:
 def test_sides_that_name_their_number_differently_are_compared() -> None:
     assert code_level({"code": "A012345"}, {"permit_no": "A012345"}) == 4
     assert code_level({"code": "A012345"}, {"permit_no": "A999888"}) == 0
+
+
+WORDS = [
+    "alder",
+    "birch",
+    "cedar",
+    "dogwood",
+    "elm",
+    "fir",
+    "gum",
+    "hazel",
+    "ilex",
+    "juniper",
+    "kapok",
+    "larch",
+    "maple",
+    "nutmeg",
+    "oak",
+    "pine",
+    "quince",
+    "rowan",
+    "spruce",
+    "teak",
+]
+
+
+@pytest.mark.parametrize(("beside", "power"), [("as many", 0.0), ("in proportion", 1.0)])
+def test_how_the_number_of_neighbours_grows_with_the_holder_is_learnt(beside: str, power: float) -> None:
+    """Holders of 3 and of 20 wells, all with one well beside each, or with as many as they have elsewhere."""
+    table = pa.table(
+        {
+            "id": [str(k) for k in range(460)],
+            "holder": [f"farm {WORDS[k // 3]} estate" for k in range(60)]
+            + [f"works {WORDS[k // 20]} trust" for k in range(400)],
+        }
+    )
+    side = cleaned(table)
+    others = np.where(np.arange(460) < 60, 2, 19)
+    times = np.ones(460, int) if beside == "as many" else others
+    rows = np.repeat(np.arange(460), times)
+    levels = {name: np.full(len(rows), -1, np.int8) for name in ("name", "holder", "distance")}
+    levels["holder"][:], levels["distance"][:] = 0, 0
+    found = Commonness.among(side, side, rows, levels, Statistics.of(side, side))
+    assert found.growth["holder"][0] == pytest.approx(power, abs=0.1)
+    # What is taken from common holders is given to rare ones: over all rows it comes to nothing.
+    one = {name: np.zeros(460, np.int8) for name in levels} | {"name": np.full(460, -1, np.int8)}
+    given = found.of(side, np.arange(460), one, Statistics.of(side, side))
+    assert np.exp(-given).mean() == pytest.approx(1.0, abs=0.05)
