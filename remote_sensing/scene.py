@@ -94,24 +94,33 @@ class Scene:
 
         Coarser bands are resampled. `shape` (rows, columns) reads at another resolution.
         """
-        band = self.bands[name]
-        grid = self.grid
-        with readable(band.file), rasterio.open(band.file) as source:
-            kx, ky = source.width / grid.width, source.height / grid.height
-            own = Window(window.col_off * kx, window.row_off * ky, window.width * kx, window.height * ky)
-            out_shape = shape or (int(window.height), int(window.width))
-            exact = ((kx, ky) == (1.0, 1.0) and shape is None) or name in CLASSES
-            method = Resampling.nearest if exact else Resampling.bilinear
-            raw = source.read(band.index, window=own, out_shape=out_shape, resampling=method)
-            nodata = band.nodata if band.nodata is not None else source.nodatavals[band.index - 1]
-        values: Floats = raw.astype(np.float32)
-        if nodata is not None and not math.isnan(nodata):
-            values[raw == nodata] = np.nan
-        if band.scale != 1.0:
-            values *= np.float32(band.scale)
-        if band.offset:
-            values += np.float32(band.offset)
-        return values
+        return self.read_bands((name,), window, shape)[name]
+
+    def read_bands(
+        self, names: Iterable[str], window: Window, shape: tuple[int, int] | None = None
+    ) -> dict[str, Floats]:
+        """Bands over a window, as `read` gives each; those of one file are decoded once."""
+        wanted = {name: self.bands[name] for name in names}
+        grid, out_shape = self.grid, shape or (int(window.height), int(window.width))
+        read: dict[str, Floats] = {}
+        for file in dict.fromkeys(band.file for band in wanted.values()):
+            mine = {name: band for name, band in wanted.items() if band.file == file}
+            with readable(file), rasterio.open(file) as source:
+                kx, ky = source.width / grid.width, source.height / grid.height
+                own = Window(window.col_off * kx, window.row_off * ky, window.width * kx, window.height * ky)
+                exact = (kx, ky) == (1.0, 1.0) and shape is None
+                for nearest in (True, False):
+                    some = [name for name in mine if (exact or name in CLASSES) is nearest]
+                    if not some:
+                        continue
+                    raws = source.read(
+                        [mine[name].index for name in some], window=own, out_shape=(len(some), *out_shape),
+                        resampling=Resampling.nearest if nearest else Resampling.bilinear,
+                    )  # fmt: skip
+                    for name, raw in zip(some, raws, strict=True):
+                        stated = source.nodatavals[mine[name].index - 1]
+                        read[name] = _reflectance(raw, mine[name], stated)
+        return {name: read[name] for name in wanted}
 
     def to_stac(self) -> dict[str, Any]:
         """The scene as a STAC item; files are named relative to `path`'s folder where they lie below it."""
@@ -169,6 +178,18 @@ class Scene:
             properties.pop("shuitu:calibrated"),
             properties,
         )
+
+
+def _reflectance(raw: npt.NDArray[Any], band: Band, stated: float | None) -> Floats:
+    values: Floats = raw.astype(np.float32)
+    nodata = band.nodata if band.nodata is not None else stated
+    if nodata is not None and not math.isnan(nodata):
+        values[raw == nodata] = np.nan
+    if band.scale != 1.0:
+        values *= np.float32(band.scale)
+    if band.offset:
+        values += np.float32(band.offset)
+    return values
 
 
 def _relative(file: str, base: Path) -> str:
