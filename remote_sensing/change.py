@@ -15,7 +15,6 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import reproject
 from rasterio.windows import Window
 from scipy import ndimage
-from skimage.registration import phase_cross_correlation
 
 from remote_sensing.scene import Grid, Scene
 from remote_sensing.sources import Coding
@@ -84,6 +83,9 @@ def align(earlier: Scene, later: Scene) -> Aligned:
     if both.mean() < 0.5:
         return plain
     a, b = np.where(both, a, np.nanmedian(a)), np.where(both, b, np.nanmedian(b))
+    # Imported here: it is large, and a single date does without it.
+    from skimage.registration import phase_cross_correlation
+
     # Gradients, not values: fields change colour between dates, their edges stay.
     shift, *_ = phase_cross_correlation(_edges(a), _edges(b), upsample_factor=10)  # type: ignore[no-untyped-call]
     rows, cols = float(shift[0]), float(shift[1])

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.windows import Window
 from scipy import ndimage
-from scipy.signal import fftconvolve
 
 from remote_sensing.scene import Scene
 
@@ -73,8 +72,14 @@ class Shadows:
 
 SCL_SHADOW, SCL_HIDDEN = (3,), (0, 1, 8, 9, 10, 11)
 """Scene classification of Sentinel-2 L2A: cloud shadow; no data, defective, cloud, cirrus, snow."""
-QA_SHADOW, QA_HIDDEN = 1 << 4, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 5
-"""QA_PIXEL of Landsat Collection 2: cloud shadow; fill, cirrus, cloud, snow. Its dilated clouds are left to the eye."""
+BITS = {
+    "qa_pixel": (1 << 4, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 5),
+    "fmask": (1 << 3, 1 << 1 | 1 << 4),
+    "qa60": (0, 1 << 10 | 1 << 11),
+}
+"""Bits of cloud shadow, and of what hides the ground: QA_PIXEL of Landsat Collection 2 (fill, cirrus, cloud, snow; its
+dilated clouds are left to the eye), Fmask of HLS (cloud, snow), QA60 of Sentinel-2 (cloud, cirrus)."""
+FMASK_NONE = 255
 
 
 def quality(scene: Scene, window: Window) -> tuple[Bools, Bools] | None:
@@ -85,10 +90,17 @@ def quality(scene: Scene, window: Window) -> tuple[Bools, Bools] | None:
     if "scl" in scene.bands:
         classes = scene.read("scl", window)
         return np.isin(classes, SCL_HIDDEN), np.isin(classes, SCL_SHADOW)
-    if "qa_pixel" in scene.bands:
-        bits = np.nan_to_num(scene.read("qa_pixel", window)).astype(np.int64)
-        return (bits & QA_HIDDEN) > 0, (bits & QA_SHADOW) > 0
+    for name, (shadow, hidden) in BITS.items():
+        if name in scene.bands:
+            bits = np.nan_to_num(scene.read(name, window)).astype(np.int64)
+            if name == "fmask":
+                bits[bits == FMASK_NONE] = hidden
+            return (bits & hidden) > 0, (bits & shadow) > 0
     return None
+
+
+def _tells_shadow(scene: Scene) -> bool:
+    return "scl" in scene.bands or any(shadow and name in scene.bands for name, (shadow, _) in BITS.items())
 
 
 NONE = Shadows(np.zeros((1, 1), bool), {}, 1, 1)
@@ -102,9 +114,9 @@ def shadows_of(scene: Scene) -> Shadows:
     grid = scene.grid
     scale = max(1, -(-max(grid.width, grid.height) // SIDE))
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))
-    small = {n: scene.read(n, Window(0, 0, grid.width, grid.height), shape) for n in names}
+    small = scene.read_bands(names, Window(0, 0, grid.width, grid.height), shape)
     pixel_m = grid.pixel_m * scale
-    told = "scl" in scene.bands or "qa_pixel" in scene.bands
+    told = _tells_shadow(scene)
     cloud = _clouds(small, max(1, round(LEAST_M / pixel_m)))
     if not cloud.any() and not told:
         return NONE
@@ -142,6 +154,9 @@ def _cast(cloud: Bools, dark: Bools, reach: int) -> Bools:
 
 def _moved(cloud: Bools, over: Bools, reach: int) -> Floats:
     """How many cloud pixels lie on `over`, by how far they are moved: shape (2 reach + 1, 2 reach + 1)."""
+    # Imported here: it brings all of scipy.stats, and only a cloudy scene needs it.
+    from scipy.signal import fftconvolve
+
     full = fftconvolve(over.astype(np.float32), cloud[::-1, ::-1].astype(np.float32), mode="full")
     row, col = cloud.shape[0] - 1, cloud.shape[1] - 1
     return np.asarray(full[row - reach : row + reach + 1, col - reach : col + reach + 1])

@@ -14,6 +14,7 @@ from scipy.sparse import coo_array
 
 from remote_sensing import position
 from remote_sensing.network import Network
+from remote_sensing.options import Reach
 
 IN_USE = ("in_use", "emergency_reserve")
 NO_SURFACE = "groundwater"
@@ -26,20 +27,6 @@ COVERED = 0.5
 """An area serves an object that lies in it by at least this share."""
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far an intake serves, m. Assumptions, to be set for a region; a canal reaches as far as it runs."""
-
-    water_m: float = 50.0
-    """From the shore: an intake at a pond stands at its edge."""
-    field_m: float = 1_000.0
-    well_m: float = 500.0
-    canal_m: float = 500.0
-    """From a canal below the intake to what it waters."""
-    canal_pond_m: float = 50.0
-    """From a canal below the intake to a pond it fills."""
 
 
 @dataclass(frozen=True)

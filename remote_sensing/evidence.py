@@ -1,22 +1,12 @@
 """What speaks for a finding: volume with its uncertainty, score, and reasons in words."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from remote_sensing.compare import Served
+from remote_sensing.options import Quotas
 
 M2_PER_MU = 10_000 / 15
-
-
-@dataclass(frozen=True)
-class Quotas:
-    """What an area means in water, as lowest, likely and highest. Assumptions: set them for the region."""
-
-    depth_m: tuple[float, float, float] = (0.5, 1.5, 3.0)
-    """Mean depth of a small pond or reservoir, filled once a year."""
-    irrigation_m3_per_mu: tuple[float, float, float] = (150.0, 355.0, 700.0)
-    """Per 亩 and year; 355 is the national mean of irrigated farmland in 2021 (中国水资源公报 2021)."""
 
 
 def volumes(kind: str, area_m2: float, quotas: Quotas) -> tuple[float, float, float]:

@@ -2,10 +2,31 @@
 
 from dataclasses import dataclass, field
 
-from remote_sensing.compare import Reach
-from remote_sensing.evidence import Quotas
-
 KINDS = ("water_body", "irrigated_land")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far an intake serves, m. Assumptions, to be set for a region; a canal reaches as far as it runs."""
+
+    water_m: float = 50.0
+    """From the shore: an intake at a pond stands at its edge."""
+    field_m: float = 1_000.0
+    well_m: float = 500.0
+    canal_m: float = 500.0
+    """From a canal below the intake to what it waters."""
+    canal_pond_m: float = 50.0
+    """From a canal below the intake to a pond it fills."""
+
+
+@dataclass(frozen=True)
+class Quotas:
+    """What an area means in water, as lowest, likely and highest. Assumptions: set them for the region."""
+
+    depth_m: tuple[float, float, float] = (0.5, 1.5, 3.0)
+    """Mean depth of a small pond or reservoir, filled once a year."""
+    irrigation_m3_per_mu: tuple[float, float, float] = (150.0, 355.0, 700.0)
+    """Per 亩 and year; 355 is the national mean of irrigated farmland in 2021 (中国水资源公报 2021)."""
 
 
 @dataclass(frozen=True)

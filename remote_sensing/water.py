@@ -93,7 +93,7 @@ def _darkness(scene: Scene) -> Method:
     grid = scene.grid
     scale = max(1, max(grid.width, grid.height) // 2048)
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))
-    small = {name: scene.read(name, Window(0, 0, grid.width, grid.height), shape) for name in names}
+    small = scene.read_bands(names, Window(0, 0, grid.width, grid.height), shape)
     white = {name: bright_land(values) for name, values in small.items()}
     plain = Method(DARKNESS, names, DARK_ENOUGH, LEAST_DARK, 1.0, 0.005, {}, white)
     # A hair above the scene's valley: a block that has this valley itself is told from one that has none.
