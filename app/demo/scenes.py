@@ -17,8 +17,8 @@ from app.demo import names, profiles
 from app.demo.ground import Ground
 from app.demo.register import Holder, Intake, Permit
 from remote_sensing import demo_scene
-from remote_sensing.compare import Reach
-from remote_sensing.evidence import Quotas, volumes
+from remote_sensing.evidence import volumes
+from remote_sensing.options import Quotas, Reach
 from remote_sensing.pipeline import Options
 
 CRS = 4549  # CGCS2000, 3-degree zone of 120°E
