@@ -1,17 +1,17 @@
 """How a raster's numbers become reflectance, where the raster itself states no scale and offset."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import rasterio
 from rasterio.windows import Window
 
-if TYPE_CHECKING:
-    from remote_sensing.scene import Scene
+from remote_sensing import naming
+from remote_sensing.scene import Band, Scene, readable
 
 BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
 BOA_ADD_OFFSET = -1000
@@ -29,6 +29,21 @@ TEN_BITS = 1_100
 """Counts of ten bits (GF-1 and GF-2 before calibration) end at 1023."""
 
 
+LANDSAT_TOP = (2.0e-05, -0.1)
+"""Reflectance at the top of the atmosphere, before the sun's height, where the metadata do not say it."""
+RAW_BITS = 4_100
+"""Counts of twelve bits: the most that GF, ZY and their kin deliver before calibration."""
+REFLECTANCE = re.compile(r"reflect|_SR|_BOA|_TOA|_ref|FLAASH|反射率|大气校正|atm", re.I)
+NO_DATA = {
+    "u": (65535.0, 0.0),
+    "i": (-9999.0, -32768.0, 0.0),
+    "f": (-9999.0, -32768.0, -99999.0, float(np.finfo(np.float32).min), 0.0),
+}
+"""Numbers that stand for "no data" where nobody says so, by the kind of number; not in 8 bits, where 0 is a colour."""
+Pairs = Sequence[tuple[str, int]]
+"""Files and band numbers."""
+
+
 @dataclass(frozen=True)
 class Coding:
     """How a file's numbers become reflectance, where the file itself states no scale."""
@@ -37,6 +52,8 @@ class Coding:
     offset: float
     calibrated: bool = True
     said: Mapping[str, Any] = field(default_factory=dict)
+    nodata: float | None = None
+    """The number of pixels without data, where the file does not state it."""
 
 
 def sensible(scale: float, offset: float) -> bool:
@@ -45,61 +62,106 @@ def sensible(scale: float, offset: float) -> bool:
 
 
 def coding_of(
-    path: Path,
-    indexes: list[int],
-    kind: str,
-    tags: Mapping[str, str],
-    sensor: str,
-    descriptions: list[str],
+    pairs: Pairs, name: str, kind: str, tags: Mapping[str, str], sensor: str, descriptions: Sequence[str]
 ) -> Coding:
-    """Scale and offset of a raster: by its tags and names, else by what its numbers look like.
+    """Scale and offset of the bands of a scene: by its tags and names, else by what its numbers look like.
 
-    `sensor`: as `naming.names` says it. 8-bit numbers, floating ones that run to 255, and counts of ten bits
-    or of the full sixteen, are a picture: not reflectance.
+    `name`: of the file or folder; `sensor`: as `naming.names` says it. 8-bit numbers, floating ones that run to
+    255, and counts of ten, twelve or the full sixteen bits, are a picture: not reflectance.
     """
     if kind in ("uint8", "int8"):
         return Coding(1.0, 0.0, calibrated=False)
-    low, high = _range(path, indexes)
+    seen = _look(pairs)
+    hole = _unsaid(seen, np.dtype(kind).kind)
+    low, high = _range(seen, hole)
+    made = _by_range(low, high, name, kind, tags, sensor, descriptions)
+    if hole is None:
+        return made
+    return replace(made, nodata=hole, said={**made.said, "shuitu:nodata": f"assumed: {hole:g}"})
+
+
+def _by_range(
+    low: float,
+    high: float,
+    name: str,
+    kind: str,
+    tags: Mapping[str, str],
+    sensor: str,
+    descriptions: Sequence[str],
+) -> Coding:
     if kind.startswith("float"):
         # Reflectance seldom exceeds 2 (clouds, glint); 0–255 is a stretched picture, more is scaled by 10000.
         if high <= 255 or high > BRIGHTEST:
             return Coding(1.0, 0.0, calibrated=high <= 2)
         return Coding(1e-4, 0.0)
-    named = any(LANDSAT_NAME.fullmatch(d) for d in descriptions) or "L2SP" in path.name
-    if sensor == "Landsat" and kind == "uint16" and (named or low >= LANDSAT_DARKEST):
-        return Coding(*LANDSAT_SURFACE)
-    if high > BRIGHTEST or (not sensor and high <= TEN_BITS):
+    surface = any(LANDSAT_NAME.search(d) for d in descriptions) or "L2SP" in name or "_SR_B" in name
+    if sensor == "Landsat" and kind == "uint16" and "HLS" not in name and (surface or low >= LANDSAT_DARKEST):
+        return Coding(*(LANDSAT_TOP if re.search(r"_L1(TP|GT|GS)", name) else LANDSAT_SURFACE))
+    counts = bool(naming.RAW_HINT.search(name)) and not REFLECTANCE.search(name) and high <= RAW_BITS
+    if high > BRIGHTEST or counts or (not sensor and high <= TEN_BITS):
         return Coding(1.0, 0.0, calibrated=False)
     sentinel = sensor != "Landsat"
-    stated = "BOA_ADD_OFFSET" in tags or "PROCESSING_BASELINE" in tags or BASELINE.search(path.name)
-    offset = _sentinel_offset(tags, path.name) if sentinel else 0.0
+    stated = "BOA_ADD_OFFSET" in tags or "PROCESSING_BASELINE" in tags or BASELINE.search(name)
+    offset = _sentinel_offset(tags, name) if sentinel else 0.0
     if sentinel and not stated and low >= -BOA_ADD_OFFSET:
         # Some dark pixel of some band is below 1000 in any land scene, unless every number carries the offset.
         return Coding(1e-4, BOA_ADD_OFFSET * 1e-4, said={"shuitu:offset": "assumed: no value below 1000"})
     return Coding(1e-4, offset * 1e-4)
 
 
-def plausible(path: Path, indexes: list[int], scale: float, offset: float) -> bool:
-    """Whether a stated scale and offset turn the bands' numbers into something like reflectance."""
-    low, high = _range(path, indexes)
+def band(file: str, index: int, how: Coding) -> Band:
+    """A band with the scale, offset and no-data number that its file states, else with those of `how`."""
+    with readable(file), rasterio.open(file) as source:
+        scale, offset = float(source.scales[index - 1]), float(source.offsets[index - 1])
+        nodata = source.nodatavals[index - 1]
+    if (scale, offset) == (1.0, 0.0) or not believed(file, index, scale, offset):
+        scale, offset = how.scale, how.offset
+    return Band(file, index, scale, offset, how.nodata if nodata is None else nodata)
+
+
+def believed(file: str, index: int, scale: float, offset: float) -> bool:
+    """Whether a stated scale and offset turn the band's numbers into something like reflectance."""
+    if not sensible(scale, offset):
+        return False
+    low, high = _range(_look([(file, index)]), None)
     return low * scale + offset >= -0.5 and 0.01 <= high * scale + offset <= 3
 
 
-def _range(path: Path, indexes: list[int]) -> tuple[float, float]:
-    """Darkest (0.5 %) and brightest (99.5 %) numbers of the bands, from a small reading."""
-    if not indexes:
-        return 0.0, 0.0
-    with rasterio.open(path) as source:
-        scale = max(1, max(source.width, source.height) // 512)
-        shape = (len(indexes), max(1, source.height // scale), max(1, source.width // scale))
-        numbers = source.read(indexes, out_shape=shape, masked=True)
-    kept = [band.compressed()[np.isfinite(band.compressed()) & (band.compressed() != 0)] for band in numbers]
-    kept = [band for band in kept if band.size]
-    if not kept:
-        return 0.0, 0.0
-    return min(float(np.percentile(band, 0.5)) for band in kept), max(
-        float(np.percentile(band, 99.5)) for band in kept
-    )
+def _look(pairs: Pairs) -> list[Any]:
+    """The bands, small; numbers that the files say are no data are masked."""
+    seen = []
+    for file, index in pairs:
+        with readable(file), rasterio.open(file) as source:
+            scale = max(1, max(source.width, source.height) // 512)
+            shape = (max(1, source.height // scale), max(1, source.width // scale))
+            seen.append(source.read(index, out_shape=shape, masked=True))
+    return seen
+
+
+def _unsaid(seen: Sequence[Any], kind: str) -> float | None:
+    """A number that stands in all bands at the same pixels, and hardly anywhere alone: no data that nobody stated."""
+    same = [band.data for band in seen if band.shape == seen[0].shape and not band.mask.any()] if seen else []
+    if len(same) < 2:
+        return None
+    for number in NO_DATA.get(kind, ()):
+        hits = np.array([band == band.dtype.type(number) for band in same])
+        together, alone = int(hits.all(axis=0).sum()), int((hits.any(axis=0) & ~hits.all(axis=0)).sum())
+        if together >= max(4, 10 * alone):
+            return number
+    return None
+
+
+def _range(seen: Sequence[Any], hole: float | None) -> tuple[float, float]:
+    """Darkest (0.5 %) and brightest (99.5 %) numbers of the bands."""
+    kept = []
+    for band in seen:
+        numbers = band.compressed()
+        numbers = numbers[np.isfinite(numbers) & (numbers != 0)]
+        if hole is not None:
+            numbers = numbers[numbers != hole]
+        if numbers.size:
+            kept.append((float(np.percentile(numbers, 0.5)), float(np.percentile(numbers, 99.5))))
+    return (min(low for low, _ in kept), max(high for _, high in kept)) if kept else (0.0, 0.0)
 
 
 def _sentinel_offset(tags: Mapping[str, str], name: str) -> float:
@@ -122,7 +184,7 @@ HAZE_BLUE, BLUER = 0.06, 1.3
 """At the top of the atmosphere the darkest blue exceeds this, and the darkest red this many times: scattered light."""
 
 
-def top_of_atmosphere(scene: "Scene") -> bool:
+def top_of_atmosphere(scene: Scene) -> bool:
     """Whether reflectance is that at the top of the atmosphere: by names, by the cirrus band, else by its haze."""
     files = {Path(band.file).name for band in scene.bands.values()}
     said = " ".join([scene.item_id, scene.title, *sorted(files)])
@@ -136,7 +198,7 @@ def top_of_atmosphere(scene: "Scene") -> bool:
     return blue > HAZE_BLUE and blue > BLUER * red
 
 
-def _darkest(scene: "Scene", name: str) -> float:
+def _darkest(scene: Scene, name: str) -> float:
     grid = scene.grid
     scale = max(1, max(grid.width, grid.height) // 1024)
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))

@@ -5,10 +5,11 @@ of one-band files. Nothing here reads pixels but `Scene.read`.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ STORED = "EPSG:4490"
 Floats = npt.NDArray[np.float32]
 
 
-CLASSES = ("scl", "qa_pixel")
+CLASSES = ("scl", "qa_pixel", "fmask", "qa60")
 """Bands whose numbers are classes or bits: nothing lies between two of them."""
 
 
@@ -279,6 +280,45 @@ def utc(text: str) -> datetime:
     return made if made.tzinfo else made.replace(tzinfo=UTC)
 
 
+DATE = re.compile(r"(?<!\d)((?:19|20)\d{2})[-_:./年]?(\d{2})[-_:./月]?(\d{2})(?!\d)")
+DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})([0-3]\d{2})(?=T\d|\D|$)")
+
+
+def date_in(text: str) -> datetime | None:
+    """The first date that a name or tag holds: 20240512, 2024-05-12, or the day of the year, 2024133."""
+    for match in DATE.finditer(text):
+        try:
+            return utc("-".join(match.groups()))
+        except ValueError:
+            continue
+    for match in DAY_OF_YEAR.finditer(text):
+        if 1 <= int(match[2]) <= 366:
+            return datetime(int(match[1]), 1, 1, tzinfo=UTC) + timedelta(days=int(match[2]) - 1)
+    return None
+
+
+def scene_of(
+    item_id: str,
+    title: str,
+    sensor: str,
+    when: datetime | None,
+    path: Path,
+    bands: dict[str, Band],
+    **more: Any,
+) -> Scene:
+    """A scene of bands that were recognised. Raises SceneError if there are none, or they say no place."""
+    if not bands:
+        raise SceneError(
+            f"{path.name} 没有可识别的波段，请用 --bands green=2,red=3,nir=4 指明 (no band is recognised: name them)"
+        )
+    if "nir" not in bands and "nir08" in bands:
+        bands = {**bands, "nir": bands["nir08"]}  # STAC's name for the near infrared of Landsat 8 and 9
+    pixel = min(grid_of(file).pixel_m for file in {band.file for band in bands.values()})
+    return Scene(
+        item_id, title, sensor, when, round(pixel, 2), path, bool(more.pop("generated", False)), bands, **more
+    )
+
+
 def open_scenes(path: Path, *, bands: Mapping[str, str] | None = None) -> list[Scene]:
     """The scenes at a path; `bands` maps names (green, nir …) to a band's number or description.
 
@@ -289,7 +329,7 @@ def open_scenes(path: Path, *, bands: Mapping[str, str] | None = None) -> list[S
     scenes = formats.found(path, bands or {})
     if not scenes:
         raise SceneError(
-            f"{path} 不是可识别的影像 (is no scene): GeoTIFF/COG, STAC item, Sentinel-2 SAFE, Landsat C2"
+            f"{path} 不是可识别的影像 (is no scene): GeoTIFF/COG, STAC item, Sentinel-2 SAFE, Landsat C2, or such in zip or tar"
         )
     for scene in scenes:
         require(scene, ("green", "red", "nir"))
