@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEEPEST = 6
 """Folders below the one that is named."""
 NOWHERE = Path("/item")
-LOOKED_AT = (".tif", ".tiff", ".jp2", ".vrt", ".json")
+LOOKED_AT = (".tif", ".tiff", ".jp2", ".vrt", ".img", ".dat", ".json", ".zip", ".tar", ".tgz")
 """A file with another ending is no scene, and nobody wants to be told so."""
 
 
