@@ -110,16 +110,15 @@ def _rows(
         )
         for p in listed
     ]
-    for name, mine, others, left_out, outcome in (
-        ("a", ids_a, ids_b, linked.unmatched_a, "intake_without_permit"),
-        ("b", ids_b, ids_a, linked.unmatched_b, "permit_without_intake"),
+    for name, mine, others, left_out, alone, outcome in (
+        ("a", ids_a, ids_b, linked.unmatched_a, linked.alone_a, "intake_without_permit"),
+        ("b", ids_b, ids_a, linked.unmatched_b, linked.alone_b, "permit_without_intake"),
     ):
         best = _best(pairs, name)
-        for key in left_out:
+        for key, none in zip(left_out, alone.tolist(), strict=True):
             at = int(key)
-            rival = best.get(key)
             order = at if name == "a" else len(ids_a) + at
-            rows.append((order, _unmatched(mine[at], others, rival, outcome, name)))
+            rows.append((order, _unmatched(mine[at], others, best.get(key), none, outcome, name)))
     rows.sort(key=lambda row: row[0])
     return [row for _, row in rows]
 
@@ -133,20 +132,20 @@ def _best(pairs: Sequence[Mapping[str, Any]], end: str) -> dict[str, Mapping[str
 
 
 def _unmatched(
-    own: str, others: Sequence[str], rival: Mapping[str, Any] | None, outcome: str, end: str
+    own: str, others: Sequence[str], rival: Mapping[str, Any] | None, none: float, outcome: str, end: str
 ) -> tuple[str, str, float, str, str, str]:
-    probability, decision, reasons = 1.0, "confirmed", "没有相符的记录 (no record agrees)"
+    decision, reasons = "confirmed", "没有相符的记录 (no record agrees)"
     if rival is not None:
         other = others[int(rival["b" if end == "a" else "a"])]
-        probability, decision, outcome = 1 - rival["probability"], "doubtful", "pending"
+        decision, outcome = "doubtful", "pending"
         reasons = (
             f"最接近 {other}，概率 {rival['probability']:.2f} (nearest {other}, probability {rival['probability']:.2f})："
             + sentence(rival["reasons"])
         )
     return (
-        (own, "", probability, outcome, decision, reasons)
+        (own, "", none, outcome, decision, reasons)
         if end == "a"
-        else ("", own, probability, outcome, decision, reasons)
+        else ("", own, none, outcome, decision, reasons)
     )
 
 

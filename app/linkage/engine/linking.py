@@ -17,6 +17,7 @@ from app.linkage.engine.blocking import Blocks
 from app.linkage.engine.calibrating import applied, decided_among, fitted
 from app.linkage.engine.comparisons import Levels
 from app.linkage.engine.deciding import Verdicts, decide, with_seconds
+from app.linkage.engine.fields import with_fields
 from app.linkage.engine.measuring import Measured, measures
 from app.linkage.engine.model import Model, all_levels
 from app.linkage.engine.reasons import reasons_of
@@ -28,6 +29,7 @@ from app.linkage.engine.statistics import Statistics
 from app.linkage.engine.training import NEGATIVE_ROWS, estimated, refined, sample
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 HOPELESS = -9.0
 """Natural-log odds below which a pair is no rival of any other."""
 FEW_BATCHES = 3
@@ -42,7 +44,7 @@ class Candidates:
 
     i: Ints
     j: Ints
-    log_odds: npt.NDArray[np.float64]
+    log_odds: Floats
     levels: Mapping[str, Levels]
     measured: Mapping[str, Measured]
 
@@ -75,13 +77,7 @@ def link(
         "step_m": [round(step.east, 1), round(step.north, 1)] if step else None,
         "seconds": {"model": trained - started, "pairs": time.perf_counter() - trained},
     }  # fmt: skip
-    return Linked(
-        linked.pairs,
-        linked.unmatched_a,
-        linked.unmatched_b,
-        {**linked.model, "step_m": facts["step_m"]},
-        facts,
-    )
+    return replace(linked, model={**linked.model, "step_m": facts["step_m"]}, facts=facts)
 
 
 def score(
@@ -217,7 +213,11 @@ def _decided(found: Candidates, ids_a: pa.Array, b: Side, model: Model, settings
     one_b = settings.cardinality in ("auto", "one_to_one", "one_to_many")
     p = marginals(found.i, found.j, found.log_odds, compete_a=one_a, compete_b=one_b)
     if settings.cardinality == "auto":
-        p = with_seconds(found.i, found.j, p, found.log_odds, found.levels, model)
+        numbered = np.array([bool(name.numbers) for name in b.name.values] + [False])[b.name.rows]
+        p = np.maximum(
+            with_seconds(found.i, found.j, p, found.log_odds, found.levels, model),
+            with_fields(found.i, found.j, p, found.log_odds, found.levels, model, numbered),
+        )
     if settings.decided is not None:
         at, same = decided_among(found.i, found.j, ids_a, b.ids, settings.decided)
         model = replace(model, calibration=fitted(p[at], same) or model.calibration)
@@ -238,16 +238,14 @@ def _decided(found: Candidates, ids_a: pa.Array, b: Side, model: Model, settings
         ],
         schema=PAIRS,
     )
-    chosen = verdicts.chosen
-    return Linked(
-        pairs,
-        _left_out(ids_a, found.i[chosen]),
-        _left_out(b.ids, found.j[chosen]),
-        model.as_json(),
-    )
+    unmatched_a, alone_a = _left_out(ids_a, found.i, p, verdicts.chosen)
+    unmatched_b, alone_b = _left_out(b.ids, found.j, p, verdicts.chosen)
+    return Linked(pairs, unmatched_a, unmatched_b, model.as_json(), alone_a, alone_b)
 
 
-def _left_out(ids: pa.Array, taken: Ints) -> list[str]:
+def _left_out(ids: pa.Array, ends: Ints, p: Floats, chosen: Ints) -> tuple[list[str], Floats]:
+    """Rows without a chosen pair, and how likely none of their pairs is right."""
     free = np.ones(len(ids), bool)
-    free[taken] = False
-    return list(ids.filter(pa.array(free)).to_pylist())
+    free[ends[chosen]] = False
+    alone: Floats = np.clip(1.0 - np.bincount(ends, p, len(ids)), 0.0, 1.0).astype(np.float64)
+    return list(ids.filter(pa.array(free)).to_pylist()), alone[free]

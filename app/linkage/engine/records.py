@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 Cardinality = Literal["auto", "one_to_one", "many_to_one", "one_to_many", "many_to_many"]
@@ -100,5 +102,8 @@ class Linked:
     """Ids of B without a chosen pair."""
     model: Mapping[str, Any]
     """The model as JSON, for `score` and for `LinkSettings.model`."""
+    alone_a: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    """How likely each row of `unmatched_a` has no partner at all, in their order."""
+    alone_b: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Counts and seconds, for reports."""

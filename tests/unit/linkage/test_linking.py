@@ -155,3 +155,48 @@ def test_decided_pairs_are_learnt_from(made: Registers, linked) -> None:  # type
     again = link(made.a, made.b, LinkSettings(decided=decided, model=linked.model))
     assert again.model["calibration"]
     assert scoring.of_linked(again.pairs, made.truth)["ece"] < 0.02
+
+
+def _village(k: int) -> dict[str, object]:
+    name = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉"[k % 20] + "东西南北"[k // 20] + "庄村"
+    return {"name": name, "holder": f"{name}民委员会", "lon": 119 + k % 10 * 0.05, "lat": 32 + k // 10 * 0.05}
+
+
+def test_numbered_wells_are_brought_to_the_one_intake_without_a_number_that_the_permit_gives() -> None:
+    left, right, fields = [], [], set()
+    for k in range(80):
+        village, merged = _village(k), k % 5 == 0
+        for well in (1, 2, 3):
+            place = {"lon": village["lon"] + well * 0.0015, "lat": village["lat"]}
+            left.append({**village, **place, "id": f"{k}-{well}", "name": f"{village['name']}{well}号机井"})
+            if merged:
+                fields.add((f"{k}-{well}", f"{k}"))
+            else:
+                right.append({**village, **place, "id": f"{k}-{well}", "name": f"{village['name']}{well}#井"})
+        if merged:
+            right.append(
+                {**village, "id": f"{k}", "lon": village["lon"] + 0.003, "name": f"{village['name']}机井"}
+            )
+    a, b = (pa.Table.from_pylist(rows) for rows in (left, right))
+    for pairs, turned in ((link(a, b).pairs, False), (link(b, a).pairs, True)):
+        rows = pairs.to_pylist()
+        chosen = {
+            (p["b"], p["a"]) if turned else (p["a"], p["b"]): p for p in rows if p["outcome"] != "pending"
+        }
+        assert len(fields & chosen.keys()) > 0.9 * len(fields)
+        assert {chosen[pair]["outcome"] for pair in fields & chosen.keys()} == {
+            "one_to_n" if turned else "n_to_one"
+        }
+        # What a person has not seen is not sure.
+        assert all(chosen[pair]["decision"] == "doubtful" for pair in fields & chosen.keys())
+
+
+def test_a_row_between_equal_rivals_is_not_said_to_be_without_a_partner() -> None:
+    rows = [{**_village(k), "id": f"{k}"} for k in range(80)]
+    twins = [
+        {"id": f"t{k}", "name": "机井", "holder": "青山农场", "lon": 119.3, "lat": 32.33} for k in range(3)
+    ]
+    linked = link(pa.Table.from_pylist(rows + twins), pa.Table.from_pylist(rows + twins))
+    alone = dict(zip(linked.unmatched_a, linked.alone_a.tolist(), strict=True))
+    assert set(alone) == {"t0", "t1", "t2"}
+    assert max(alone.values()) < 0.3
