@@ -104,6 +104,9 @@ def import_kinds() -> dict[str, ImportKind]:
 def routers() -> list[APIRouter]:
     """Every feature's routes, in the order in which they are matched."""
     return [
+        *(
+            part.router for part in OGC
+        ),  # first: a page is asked for more often than anything else behind the tiles
         app.access.routes.router,
         app.maps.routes.router,
         app.search.routes.router,
@@ -120,7 +123,6 @@ def routers() -> list[APIRouter]:
         app.exchange.routes.router,
         app.documents.routes.router,
         app.dossiers.routes.router,
-        *(part.router for part in OGC),
     ]
 
 

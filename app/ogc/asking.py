@@ -123,7 +123,7 @@ def items_query(
     found = only(query, names(layer, audience))
     sort = sort_keys(layer, audience, found["sortby"]) if "sortby" in found else ()
     found_boxes, plane = _box(found, systems)
-    return ItemsQuery(
+    made = ItemsQuery(
         limit=_limit(found["limit"], most) if "limit" in found else DEFAULT_LIMIT,
         boxes=found_boxes,
         plane=plane,
@@ -143,6 +143,21 @@ def items_query(
         ),
         **_shown(layer, audience, found, systems),
     )
+    if (
+        made.after is not None
+        and made.after.key is not None
+        and not (by_key(layer, made) and most == MAX_LIMIT)
+    ):
+        raise refused(
+            "after", found["after"], " next 链接给出的值", "what a next link gave, with the same parameters"
+        )
+    return made
+
+
+def by_key(layer: Layer, query: ItemsQuery) -> bool:
+    """Is a plain box asked for, in the layer's own order? Then its features may come by key (`app.ogc.keyed`)."""
+    plain = not (query.sort or query.filters or query.predicate or query.period or query.past or query.plane)
+    return plain and layer.points is not None and query.boxes is not None and len(query.boxes) == 1
 
 
 def _past(found: Mapping[str, str]) -> Past | None:

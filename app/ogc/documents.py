@@ -205,6 +205,8 @@ def items_links(
     chosen = dict(query.given)
     here = {name: asked[name] for name in ("after", "offset") if name in asked}
     links = representations(at, sent, COLLECTION_OF_FEATURES, *path, **chosen, **here)
+    if query.after is not None and query.after.key is not None:  # files are in the order of ids
+        links = [link for link in links if link.type not in TABLES]
     if after is not None:
         following = at.with_query(path, {**chosen, "after": after, "f": _name_of(sent)})
         links.append(Link(following, "next", sent, "下一页 · Next page"))

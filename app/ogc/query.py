@@ -57,7 +57,12 @@ def page(layer: Layer, audience: Audience, query: ItemsQuery, hidden_bits: int, 
 
 def counts(query: ItemsQuery) -> bool:
     """Does the statement of a page say how many features match in all?"""
-    if query.boxes is None or query.sort or query.predicate is not None or query.after is not None:
+    return not (query.sort or query.predicate is not None or query.after is not None) and is_small(query)
+
+
+def is_small(query: ItemsQuery) -> bool:
+    """Is a box asked for that holds some ten thousand features at most?"""
+    if query.boxes is None:
         return False
     return sum((east - west) * (north - south) for west, south, east, north in query.boxes) <= SMALL_DEGREES
 

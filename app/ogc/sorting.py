@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from app.ogc.parameters import READERS, refused, whole
 from layers.model import Audience, Field, Layer
 
 MOST_KEYS = 5
+KEYED = re.compile(r"k(\d{1,19})\.(\d{1,19})", re.ASCII)
 Value = str | int | float | bool | date | datetime | None
 
 
@@ -31,6 +33,13 @@ class Position:
 
     identifier: int
     values: tuple[Value, ...] = ()
+    key: int | None = None
+    """In the order of a map table's keys (`app.ogc.keyed`), its key there."""
+
+    @property
+    def text(self) -> str:
+        """The cursor of a position without sort keys."""
+        return str(self.identifier) if self.key is None else f"k{self.key}.{self.identifier}"
 
 
 def sortables(layer: Layer, audience: Audience) -> tuple[Field, ...]:
@@ -68,6 +77,8 @@ def position(text: str, keys: Iterable[SortKey]) -> Position:
     """Where a page begins. Raises InvalidInput if the cursor is none of this order."""
     sort = tuple(keys)
     if not sort:
+        if match := KEYED.fullmatch(text):
+            return Position(whole("after", match[2]), key=whole("after", match[1]))
         return Position(whole("after", text))
     try:
         identifier, values = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

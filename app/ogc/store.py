@@ -12,7 +12,7 @@ import orjson
 import psycopg
 
 from app.errors import InvalidInput, TooCostly
-from app.ogc import query
+from app.ogc import keyed, query
 from app.ogc.asking import ItemsQuery
 from app.ogc.forms import Form, form_of
 from app.ogc.query import Statement
@@ -88,6 +88,10 @@ class Store:
             async with self.pool.connection() as connection:
                 # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
                 small = layer.source.kind == "point"
+                if keyed.applies(layer, viewer, asked):
+                    found = await self._by_key(connection, layer, viewer, asked, made)
+                    if found is not None:
+                        return found
                 rows, snapshot = await self._rows(connection, layer, viewer, asked, made)
                 more = len(rows) > asked.limit or (not small and _size(rows) > PAGE_BYTES)
                 rows = rows[: asked.limit]
@@ -103,6 +107,33 @@ class Store:
                 await asyncio.sleep(0)
                 features = made.make(rows)
                 return Page(features, after, await counting, snapshot)
+
+    async def _by_key(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        layer: Layer,
+        viewer: Viewer,
+        asked: ItemsQuery,
+        form: Form,
+    ) -> Page | None:
+        """A page in the order of the map table's keys; None if that has no first one: then it may not be written yet."""
+        read, snapshot = await together(
+            connection, viewer, keyed.page(layer, viewer, asked, form), prepare=True
+        )
+        if not read and asked.after is None:
+            return None
+        more = len(read) > asked.limit
+        read = read[: asked.limit]
+        after = keyed.position(read[-1]).text if more else None
+        rows = keyed.inside(read)
+        if asked.after is not None:
+            return Page(form.make(rows), after, None, snapshot)
+        if not more and not asked.offset:
+            return Page(form.make(rows), after, len(rows), snapshot)
+        counting = asyncio.create_task(self._counted(connection, viewer, keyed.count(layer, viewer, asked)))
+        await asyncio.sleep(0)
+        features = form.make(rows)
+        return Page(features, after, await counting, snapshot)
 
     async def _rows(
         self,
@@ -143,6 +174,16 @@ class Store:
         statement = query.count(layer, viewer.audience, asked, self.hidden_bits)
         costly = asked.predicate is not None or asked.past is not None
         timeout = f"{COUNT_TIMEOUT_MS}ms" if costly else f"{STATEMENT_TIMEOUT_S}s"
+        return await self._counted(connection, viewer, statement, timeout)
+
+    async def _counted(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        viewer: Viewer,
+        statement: Statement,
+        timeout: str = "",
+    ) -> int | None:
+        """None if it takes too long or is too much."""
         try:
             rows, _ = await together(connection, viewer, statement, timeout)
         except psycopg.errors.QueryCanceled:
@@ -201,16 +242,21 @@ def evaluating(asked: ItemsQuery) -> Iterator[None]:
 
 
 async def together(
-    connection: psycopg.AsyncConnection[Any], viewer: Viewer, statement: Statement, timeout: str = ""
+    connection: psycopg.AsyncConnection[Any],
+    viewer: Viewer,
+    statement: Statement,
+    timeout: str = "",
+    *,
+    prepare: bool = False,
 ) -> tuple[list[tuple[Any, ...]], str]:
     """All rows of a statement in the viewer's scope, and a snapshot from before, by one trip to the database: what is
     sent in one pipeline is one transaction, so the scope holds for this statement and nothing else.
     """
     async with connection.pipeline():
         entered = await connection.execute(ENTER, _scope(viewer, timeout or f"{STATEMENT_TIMEOUT_S}s"))
-        # The plan depends on the box, so nothing is prepared.
+        # Where the plan depends on the box, nothing is prepared.
         cursor = await connection.execute(
-            statement.sql.encode(), statement.values, prepare=False, binary=True
+            statement.sql.encode(), statement.values, prepare=prepare, binary=True
         )
     return await cursor.fetchall(), str((await entered.fetchone() or ("",))[-1])
 
