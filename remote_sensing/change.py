@@ -23,15 +23,29 @@ Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 SIDE = 1024
-MOST_PIXELS = 3.0
-"""A larger shift is no misregistration but a wrong match (clouds, floods): it is not applied."""
+"""Pixels along the side of what is compared: once in small scenes, at five places half as wide in large ones."""
+MOST_PIXELS, MOST_ALONE = 15.0, 3.0
+"""A larger shift is no misregistration but a wrong match (clouds, floods): it is not applied. Nor is one of more than
+MOST_ALONE that a single place speaks for."""
+LEAST_PIXELS = 0.15
+AGREED = 1.0
+"""Places agree on a shift if each measured it this exactly, in pixels; half of them must."""
+BETTER = 0.01
+"""Edges of the two dates correlate better by this with a shift than without, else it is none."""
 
 
 class Aligned:
     """An earlier scene that reads on a later scene's grid."""
 
-    def __init__(self, scene: Scene, grid: Grid, shift: tuple[float, float] = (0.0, 0.0)) -> None:
-        self.scene, self.shift, self.grid = scene, shift, grid
+    def __init__(
+        self,
+        scene: Scene,
+        grid: Grid,
+        shift: tuple[float, float] = (0.0, 0.0),
+        places: tuple[int, int] = (0, 0),
+    ) -> None:
+        """`shift`: rows and columns; `places`: how many agreed on it, of how many that could be compared."""
+        self.scene, self.shift, self.grid, self.places = scene, shift, grid, places
         rows, cols = shift
         t = grid.transform * Affine.translation(-cols, -rows)
         self._target = {"crs": grid.crs, "transform": t, "width": grid.width, "height": grid.height}
@@ -73,25 +87,59 @@ class AlignedSource:
 
 
 def align(earlier: Scene, later: Scene) -> Aligned:
-    """Bring the earlier scene to the later one's grid; the shift is found by phase correlation of near infrared."""
+    """Bring the earlier scene to the later one's grid; the shift is found by phase correlation of near infrared.
+
+    Places without a match (clouds, floods, other crops) do not count; without agreement no shift is applied.
+    """
     grid = later.grid
-    side_w, side_h = min(SIDE, grid.width), min(SIDE, grid.height)
-    window = Window((grid.width - side_w) // 2, (grid.height - side_h) // 2, side_w, side_h)
     plain = Aligned(earlier, grid)
+    found = [shift for window in _looked_at(grid) if (shift := _shift(later, plain, window)) is not None]
+    if not found:
+        return plain
+    middle = np.median(found, axis=0)
+    near = [shift for shift in found if max(abs(shift - middle)) <= AGREED]
+    places = (len(near), len(found))
+    size = max(abs(middle))
+    if (
+        2 * len(near) < len(found)
+        or size < LEAST_PIXELS
+        or size > (MOST_PIXELS if len(near) > 1 else MOST_ALONE)
+    ):
+        return Aligned(earlier, grid, places=places)
+    rows, cols = np.mean(near, axis=0).tolist()
+    return Aligned(earlier, grid, (rows, cols), places)
+
+
+def _looked_at(grid: Grid) -> list[Window]:
+    """The middle of a small scene; the middle and four places around it of a large one."""
+    if min(grid.width, grid.height) < 2 * SIDE:
+        side_w, side_h = min(SIDE, grid.width), min(SIDE, grid.height)
+        return [Window((grid.width - side_w) // 2, (grid.height - side_h) // 2, side_w, side_h)]
+    at = ((0.5, 0.5), (0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75))
+    half = SIDE // 2
+    return [Window(int(x * (grid.width - half)), int(y * (grid.height - half)), half, half) for y, x in at]
+
+
+def _shift(later: Scene, plain: Aligned, window: Window) -> Array | None:
+    """Rows and columns by which the earlier date is off in a window; None if it cannot be told there."""
     a, b = later.read("nir", window), plain.read("nir", window)
     both = np.isfinite(a) & np.isfinite(b)
     if both.mean() < 0.5:
-        return plain
+        return None
     a, b = np.where(both, a, np.nanmedian(a)), np.where(both, b, np.nanmedian(b))
     # Imported here: it is large, and a single date does without it.
     from skimage.registration import phase_cross_correlation
 
     # Gradients, not values: fields change colour between dates, their edges stay.
-    shift, *_ = phase_cross_correlation(_edges(a), _edges(b), upsample_factor=10)  # type: ignore[no-untyped-call]
-    rows, cols = float(shift[0]), float(shift[1])
-    if max(abs(rows), abs(cols)) > MOST_PIXELS or max(abs(rows), abs(cols)) < 0.15:
-        return plain
-    return Aligned(earlier, grid, (rows, cols))
+    a, b = _edges(a), _edges(b)
+    if not (a.std() > 0 and b.std() > 0):
+        return None
+    shift = np.asarray(phase_cross_correlation(a, b, upsample_factor=10)[0])  # type: ignore[no-untyped-call]
+    if max(abs(shift)) < LEAST_PIXELS:
+        return np.zeros(2)
+    moved = ndimage.shift(b, shift, order=1, mode="nearest")
+    before, after = (float(np.corrcoef(a.ravel(), x.ravel())[0, 1]) for x in (b, moved))
+    return shift if after > before + BETTER else None
 
 
 def _edges(values: Floats) -> Floats:

@@ -145,6 +145,7 @@ def change_between(
         "by_kind": _by_kind(ours, truth, later),
         "pixels": scoring.counts(ours, true, seen).figures(),
         "shift_pixels": [round(v, 2) for v in aligned.shift],
+        "shift_places": {"agreed": aligned.places[0], "compared": aligned.places[1]},
         "tolerance_pixels": tolerance,
         "label": {"min_area_m2": options.min_water_m2},
         "earlier": _said(earlier),
