@@ -105,6 +105,8 @@ class Points(Frozen):
     """`map.intake` names map.intake_points, _blocks, _cells, _facets, _deltas and _classes."""
     feed: Relation | None = None
     """View that publishing reads; None: the layer's own."""
+    feed_of_one: Relation | None = None
+    """View that publishing a single feature reads, with the same rows; None: the same."""
     cells_to_zoom: int = Setting(9, ge=0, le=9)
     """Up to here a tile shows cells, unless it holds at most `max_points` points."""
     max_points: int = Setting(3_000, ge=100)

@@ -92,9 +92,9 @@ def _write(layer: Layer, source: str) -> str:
     told = stored(layer)
     return (
         f"insert into {quote(layer.points.blocks)} (block, county_code, basin_id, {', '.join(map(quote, told))}) "
-        f"select p.key >> {SHIFT}, p.county_code, p.basin_id, {', '.join(made for made, _ in told.values())} "
-        f"from (select p.* from {source} order by p.key >> {SHIFT}, p.county_code, p.basin_id, p.key, p.id) p "
-        f"group by p.key >> {SHIFT}, p.county_code, p.basin_id"
+        f"select p.block, p.county_code, p.basin_id, {', '.join(made for made, _ in told.values())} "
+        f"from (select p.key >> {SHIFT} as block, p.* from {source} order by 1, p.county_code, p.basin_id, p.key, p.id) p "
+        "group by p.block, p.county_code, p.basin_id"
     )
 
 
@@ -115,8 +115,10 @@ def renew(connection: psycopg.Connection[Any], layer: Layer, keys: Any) -> None:
     blocks = sorted({int(key) >> SHIFT for key in keys.tolist()})
     table = quote(layer.points.blocks)
     connection.execute(f"delete from {table} where block = any(%s)".encode(), (blocks,))
+    # Apart from the list, so that each block is one range of the index: joined, all points would be looked through.
     source = (
-        f"unnest(%s::bigint[]) u(block) join {quote(layer.points.table)} p "
-        f"on p.key >= u.block << {SHIFT} and p.key < (u.block + 1) << {SHIFT}"
+        "unnest(%s::bigint[]) u(block) cross join lateral "
+        f"(select * from {quote(layer.points.table)} t where t.key >= u.block << {SHIFT} "
+        f"and t.key < (u.block + 1) << {SHIFT} offset 0) p"
     )
     connection.execute(_write(layer, source).encode(), (blocks,))

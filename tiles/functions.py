@@ -25,7 +25,7 @@ begin
           pg_advisory_xact_lock_shared(held, coalesce((select county_code from {table} where id = feature), 0));
   -- The point is locked before facts are read: of two changes, the later reads what the earlier wrote.
   select * into old from {table} where id = feature for update;
-  select map.morton(r.x, r.y) as key, {class_no} as class, r.* into fresh from (
+  select case when r.x = old.x and r.y = old.y then old.key else map.morton(r.x, r.y) end as key, {class_no} as class, r.* into fresh from (
     select v.{id}::bigint as id, map.world_x(st_x(v.{geometry})) as x, map.world_y(st_y(v.{geometry})) as y,
            v.county_code::integer as county_code, coalesce(v.basin_id, 0)::smallint as basin_id, {own}
     from {feed} v where v.{id} = feature
@@ -104,7 +104,7 @@ def definition(layer: Layer) -> str:
         table=quote(p.table),
         deltas=quote(p.deltas),
         classes=quote(p.classes),
-        feed=feed(layer),
+        feed=quote(p.feed_of_one) if p.feed_of_one else feed(layer),
         layer=literal(layer.id),
         id=quote(layer.source.id),
         geometry=quote(layer.source.geometry),

@@ -15,7 +15,6 @@ SQL = Path(__file__).parent.parent / "sql"
 # As tiles.blocks writes them; columns whose values are numbers of one width, and columns of texts.
 KINDS = {"ids": ("p.id", "int8"), "keys": ("p.key", "int8"), "classes": ("p.class", "int4"), "counties": ("p.county_code", "int4"), "annual_volume_m3": ("p.annual_volume_m3", "float4")}  # fmt: skip
 TEXTS = {"intake": ("code", "name"), "permit": ("permit_no", "valid_to")}
-PLACE = "p.key >> 34, p.county_code, p.basin_id"
 
 
 def upgrade() -> None:
@@ -25,8 +24,9 @@ def upgrade() -> None:
         made += [f"string_agg(coalesce(textsend(p.{name}::text), '\\xff'), '\\x00000000')" for name in texts]
         op.execute(
             f"insert into map.{layer}_blocks (block, county_code, basin_id, {', '.join((*KINDS, *texts))}) "
-            f"select {PLACE}, {', '.join(made)} from (select p.* from map.{layer}_points p order by {PLACE}, p.key, p.id) p "
-            f"group by {PLACE}"
+            f"select p.block, p.county_code, p.basin_id, {', '.join(made)} from (select p.key >> 34 as block, p.* "
+            f"from map.{layer}_points p order by 1, p.county_code, p.basin_id, p.key, p.id) p "
+            "group by p.block, p.county_code, p.basin_id"
         )
 
 
