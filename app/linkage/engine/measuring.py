@@ -1,5 +1,6 @@
 """Measures of candidate pairs: how near, how alike. Every measure is NaN where a side says nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -23,6 +24,8 @@ LONG_CODE = 6
 """Codes shorter than this differ in one character by chance."""
 HOPELESS = 0.12
 """Names that share less of their characters than this are not looked at more closely."""
+MOST_KINDS = 40_000
+"""Pairs of different words up to which short forms are looked for; beyond it the words are no kinds but texts."""
 SAME = np.float32(0.969)
 """As near as names come that are not the same."""
 
@@ -41,6 +44,7 @@ def measures(a: Side, b: Side, i: Ints, j: Ints, statistics: Statistics) -> dict
         found[field] = _alike(
             getattr(a, field), getattr(b, field), i, j, statistics.idf(field), *statistics.word_weights(field)
         )
+    found["place"] = _with_numbers(found["place"], a.place, b.place, i, j)
     for name, field in (("source_type", "source"), ("county", "county"), ("purpose", "purpose")):
         found[name] = _equal(getattr(a, field), getattr(b, field), i, j)
     return found
@@ -117,6 +121,31 @@ def _numbers(a: Texts, b: Texts, i: Ints, j: Ints) -> Measured:
     return found
 
 
+def _with_numbers(alike: Measured, a: Texts, b: Texts, i: Ints, j: Ints) -> Measured:
+    """Likeness of addresses whose numbers count: T12N R9W S14 is not S15, 1200 Elm Street is not 3400."""
+    asked = np.flatnonzero(alike > 0)
+    x, y = a.rows[i[asked]].astype(np.int64), b.rows[j[asked]].astype(np.int64)
+    different, back = np.unique(x * len(b.values) + y, return_inverse=True)
+    part = np.array(
+        [
+            _shared_numbers(a.values[k // len(b.values)].numbers, b.values[k % len(b.values)].numbers)
+            for k in different.tolist()
+        ],
+        np.float32,
+    )
+    result = alike.copy()
+    result[asked] = alike[asked] * part[back.ravel()]
+    return result
+
+
+def _shared_numbers(x: tuple[str, ...], y: tuple[str, ...]) -> float:
+    """1 for the same numbers in any order, or where only one address has any; else down to 0.4 as fewer are the same."""
+    if not x or not y:
+        return 1.0
+    shared = sum((Counter(x) & Counter(y)).values())
+    return 0.4 + 0.6 * (shared / max(len(x), len(y))) ** 2
+
+
 def _overlap(x: tuple[str, ...], y: tuple[str, ...]) -> float:
     """2.5 where one name lists several numbers and the other is one of them: a well of a field; 2 for a shared number."""
     shared = set(x) & set(y)
@@ -190,7 +219,11 @@ def _uscc(a: Words, b: Words, i: Ints, j: Ints) -> Measured:
 
 
 def _equal(a: Words, b: Words, i: Ints, j: Ints) -> Measured:
-    """1 the same word, 0 another, NaN where one is missing."""
+    """1 the same word or its short form, 0 another, NaN where one is missing."""
+    if len(a.values) * len(b.values) <= MOST_KINDS:
+        same = np.array([[wording.same_kind(p, q) for q in [*b.values, ""]] for p in [*a.values, ""]], bool)
+        row, other = a.rows[i], b.rows[j]
+        return np.where((row < 0) | (other < 0), np.nan, same[row, other]).astype(np.float32)
     where = {value: k for k, value in enumerate(a.values)}
     renamed = np.array([where.get(value, -2) for value in b.values] + [-1], np.int64)
     x, y = a.rows[i], renamed[b.rows[j]]

@@ -1,5 +1,6 @@
 """Likeness of Latin names word by word: typing slips, initials, abbreviations, other order, words left out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -7,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import OSA
 
+from app.linkage.engine.texts import is_chinese
+
 EXACT, SLIP, SHORTENED, INITIAL = 1.0, 0.93, 0.9, 0.75
 PART = 0.88
 """What a name is worth that is contained in a longer one."""
 Words = tuple[str, ...]
+WORD = re.compile(r"[^\W_]+")
 
 
 def alike(
@@ -61,6 +65,30 @@ def word_alike(p: str, q: str) -> float:
     if q.startswith(p) or (len(p) >= 3 and len(q) > len(p) + 1 and _skips(p, q)):
         return SHORTENED if len(p) > 2 or len(q) < 5 else INITIAL
     return 0.0
+
+
+@lru_cache(maxsize=100_000)
+def same_kind(p: str, q: str) -> bool:
+    """Whether two kinds, uses or counties are one: Irrigation and IRR., Sonoma and Sonoma County, 工业 and 工业用水."""
+    if p == q:
+        return True
+    one, other = sorted((WORD.findall(p), WORD.findall(q)), key=len)
+    if not one:
+        return False
+    if is_chinese(p) or is_chinese(q):
+        short, long = sorted(("".join(one), "".join(other)), key=len)
+        return len(short) > 1 and short in long
+    free = list(other)
+    for word in one:
+        found = next((w for w in free if w == word or _short_form(*sorted((w, word), key=len))), None)
+        if found is None:
+            return False
+        free.remove(found)
+    return True
+
+
+def _short_form(short: str, long: str) -> bool:
+    return len(short) > 2 and short.isalpha() and long.startswith(short)
 
 
 def _skips(p: str, q: str) -> bool:

@@ -226,3 +226,21 @@ def test_how_the_number_of_neighbours_grows_with_the_holder_is_learnt(beside: st
     one = {name: np.zeros(460, np.int8) for name in levels} | {"name": np.full(460, -1, np.int8)}
     given = found.of(side, np.arange(460), one, Statistics.of(side, side))
     assert np.exp(-given).mean() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "level"),
+    [
+        ("T12N R09W S14", "T12N R9W S14", "same"),
+        ("T12N R09W S14", "T12N R09W S15", "alike"),
+        ("T12N R09W S14", "T03N R02W S31", "some"),
+        ("1200 Elm Street", "Elm Street", "same"),
+        ("1200 Elm Street", "3400 Elm Street", "some"),
+    ],
+)
+def test_the_numbers_of_an_address_count(one: str, other: str, level: str) -> None:
+    a, b = (cleaned(pa.table({"id": ["1"], "place": [text]})) for text in (one, other))
+    at = np.zeros(1, np.int64)
+    measured = measures(a, b, at, at, Statistics.of(a, b))["place"]
+    comparison = next(c for c in COMPARISONS if c.name == "place")
+    assert comparison.levels[levels_of(comparison, measured)[0]].name == level

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.linkage.engine import wording
 from app.linkage.engine.codes import clean_code, digits, look_alike
 from app.linkage.engine.names import EMPTY, clean_name, pieces, without_prefix
 from app.linkage.engine.numbers import han_number, split_number
@@ -119,3 +120,22 @@ def test_a_plain_number_is_found_whatever_it_is(number: int) -> None:
 
 def test_nothing_is_nothing() -> None:
     assert clean_name("  ") is EMPTY
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("irrigation", "irr.", True),
+        ("sonoma", "sonoma county", True),
+        ("domestic; irrigation", "irrigation, domestic", True),
+        ("工业", "工业用水", True),
+        ("地下水", "地表水", False),
+        ("irrigation", "industrial", False),
+        ("north", "south", False),
+        ("1", "12", False),
+        ("321084", "321023", False),
+        ("-", "/", False),
+    ],
+)
+def test_short_forms_of_a_kind_are_the_kind(one: str, other: str, same: bool) -> None:
+    assert wording.same_kind(one, other) is wording.same_kind(other, one) is same
