@@ -19,7 +19,7 @@ PICTURE = 64
 SMALLEST, LARGEST = 3.5, 16.0
 SCALE_AT_4 = 0.09
 """Radius in pixels of a cell of one intake at zoom 4, before the limits: two intakes a km² (at 33° N) just touch."""
-READABLE = 10.0
+READABLE = 11.0
 """From this radius on a circle holds its number, and an arc can be read."""
 TO_ZOOM = 9
 
@@ -46,15 +46,14 @@ def _radius(scale: float) -> Expression:
 
 
 def _number(lang: str) -> Expression:
-    """1.2万: Chinese groups by ten thousand, English by thousand."""
-    if not lang.startswith("zh"):
-        return ["number-format", ["get", "n"], {"locale": "en"}]
-    return [
-        "case",
-        [">=", ["get", "n"], 10_000],
-        ["concat", ["number-format", ["/", ["get", "n"], 10_000], {"max-fraction-digits": 1}], "万"],
-        ["to-string", ["get", "n"]],
-    ]
+    """1.2万, 12万: Chinese groups by ten thousand; 1.2k, 12k, 1.2M: English by thousand. No wider than its circle."""
+    units = ((10_000, "万"),) if lang.startswith("zh") else ((1_000, "k"), (1_000_000, "M"))
+    steps: list[Expression] = [["to-string", ["get", "n"]]]
+    for size, unit in units:
+        for least, digits in ((size, 1), (9.95 * size, 0)):
+            told = ["number-format", ["/", ["get", "n"], size], {"max-fraction-digits": digits}]
+            steps += [least, ["concat", told, unit]]
+    return ["step", ["get", "n"], *steps]
 
 
 SHARE: Expression = ["/", ["coalesce", ["get", f"n_{RING}"], 0], ["max", ["get", "n"], 1]]
@@ -113,7 +112,7 @@ def cell_layers(layer: Layer, theme: Any, lang: str) -> list[dict[str, Any]]:
         "filter": ["all", ["has", "cell"], _readable()],
         "layout": {
             "text-field": _number(lang),
-            "text-size": 12,
+            "text-size": 10.5,
             "text-padding": 0,
             "symbol-sort-key": ["-", 0, ["get", "n"]],
         },
