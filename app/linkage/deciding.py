@@ -81,8 +81,10 @@ def best(session: Session, rows: Sequence[Row[Any]], *, strict: bool = False) ->
     return found
 
 
+# Whoever accepts a pair has seen what changed.
 CONFIRM = """
-update shuitu.link_pairs set state = 'confirmed', decided_by = 'person', decided_name = :who, decided_at = now(), version = version + 1
+update shuitu.link_pairs set state = 'confirmed', decided_by = 'person', decided_name = :who, decided_at = now(), version = version + 1,
+  conflicts = array_remove(conflicts, 'weakened')
 where id = any(:pairs)"""
 CLOSE = """
 update shuitu.link_pairs set state = :state, decided_by = case when :state = 'open' then null else 'person' end,

@@ -1,11 +1,13 @@
-"""Links follow the facts: single changes of entries and permits are read from `changes`, and what they touch is compared anew.
+"""Links follow the facts: changes of entries and permits are read from `changes`, and what they touch is compared anew.
 
 Read by transaction below the snapshot's horizon, so that nothing is passed over; reading a change twice does no harm.
-After an import of many, run the linkage again.
+An import counts as one change a county: the rows that it touched are compared a few at a time, and where they are many
+the entries of their counties together. Before the first run there is no model to compare by, and nothing to follow.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import text
@@ -27,8 +29,8 @@ OWN = ("link",)
 FOLLOWED = ("intakes", "permits")
 PROVINCE = 10_000
 NEXT = """
-select c.xid::text as xid, c.id, c.layer, c.action, c.entity_id from shuitu.changes c
-where (c.xid, c.id) > (cast(:xid as xid8), :id) and c.xid < pg_snapshot_xmin(pg_current_snapshot())
+select c.xid::text as xid, c.id, c.layer, c.action, c.entity_id, c.county_code, c.facts ->> 'event' as event, c.facts ->> 'import' as import_id
+from shuitu.changes c where (c.xid, c.id) > (cast(:xid as xid8), :id) and c.xid < pg_snapshot_xmin(pg_current_snapshot())
 order by c.xid, c.id limit :n"""
 
 
@@ -40,16 +42,12 @@ def follow(services: Services) -> int:
         if not rows:
             return 0
         model = newest(session)
-        wanted = [
-            row
-            for row in rows
-            if row.entity_id is not None
-            and row.layer in FOLLOWED
-            and row.action not in OWN
-            and row.action != "delete"
-        ]
-        if model is not None and wanted:
-            _compare(services, session, wanted, model)
+        if model is not None:
+            rows = _alike(rows)
+            if rows[0].import_id:
+                _imported(services, rows, model)
+            else:
+                _compare(services, session, [row for row in rows if _concerns(row)], model)
         session.execute(
             text("update shuitu.change_readers set xid = cast(:xid as xid8), id = :id where name = :name"),
             {"xid": rows[-1].xid, "id": rows[-1].id, "name": READER},
@@ -57,18 +55,62 @@ def follow(services: Services) -> int:
         return len(rows)
 
 
-def _compare(services: Services, session: Session, wanted: Sequence[Any], model: "Known") -> None:
-    from app.linkage import relinking  # the engine is loaded when there is something to compare
+def _alike(rows: Sequence[Any]) -> Sequence[Any]:
+    """The first of these that are done together: single changes, or those of one import in one province."""
 
+    def kind(row: Any) -> Any:
+        return row.import_id and (row.import_id, row.layer, row.county_code // PROVINCE)
+
+    first = kind(rows[0])
+    return list(takewhile(lambda row: kind(row) == first, rows))
+
+
+def _concerns(row: Any) -> bool:
+    if row.layer == "intakes" and row.event == "expire":
+        return False  # its permit's term ran out: the entry is as it was
+    return (
+        row.entity_id is not None
+        and row.layer in FOLLOWED
+        and row.action not in OWN
+        and row.action != "delete"
+    )
+
+
+def _compare(services: Services, session: Session, wanted: Sequence[Any], model: "Known") -> None:
+    from app.linkage import relinking, standing  # the engine is loaded when there is something to compare
+
+    if not wanted:
+        return
     intakes = {row.entity_id for row in wanted if row.layer == "intakes"}
     permits = {row.entity_id for row in wanted if row.layer == "permits"}
+    # A term that ran out says nothing of where an intake is: only whether it still is one that a permit lists.
+    ended = {row.entity_id for row in wanted if row.layer == "permits" and row.event == "expire"}
     try:
         with session.begin_nested():
-            relinking.relink(services, session, intakes | relinking.around_permits(session, permits), model)
+            standing.settle_permits(session, sorted(ended))
+            relinking.relink_all(
+                services, session, intakes | relinking.around_permits(session, permits - ended), model
+            )
     except DBAPIError:
         raise  # the database's trouble passes: the next round does it
     except Exception:
         log.exception("re-linking failed", changes=[row.id for row in wanted])
+
+
+def _imported(services: Services, rows: Sequence[Any], model: "Known") -> None:
+    """What an import touched in a province. In transactions of their own: a killed one begins anew, and does no harm."""
+    from app.linkage import relinking
+
+    if rows[0].layer not in FOLLOWED:
+        return
+    try:
+        relinking.relink_imported(
+            services, rows[0].import_id, rows[0].layer, [row.county_code for row in rows], model
+        )
+    except DBAPIError:
+        raise
+    except Exception:
+        log.exception("re-linking failed", changes=[row.id for row in rows])
 
 
 def _reached(session: Session) -> tuple[str, int]:

@@ -40,9 +40,16 @@ STATES = {
     "person": "o.decided_by = 'person'",
 }
 SUBJECTS = {"intake": "o.intake_id is not null", "permit": "o.permit_id is not null"}
-NAMED = """(o.intake_id in (select id from shuitu.intakes where code = :q or name ilike :like or holder_name ilike :like)
- or o.permit_id in (select id from shuitu.permits where permit_no = :q or holder_name ilike :like)
- or o.intake_id in (select intake_id from shuitu.link_pairs lp join shuitu.permits p on p.id = lp.permit_id where p.permit_no = :q))"""
+# Each way by its own index, then the lines: of entries by code, name or holder, of permits by number or holder, and of
+# entries that are paired with the permit of a number.
+NAMED = """o.id in (
+  select x.id from shuitu.link_outcomes x where x.intake_id in (
+    select id from shuitu.intakes where code = :q union all select id from shuitu.intakes where name ilike :like
+    union all select i.id from shuitu.holders h join shuitu.intakes i on i.holder_id = h.id where h.name ilike :like
+    union all select lp.intake_id from shuitu.permits p join shuitu.link_pairs lp on lp.permit_id = p.id where p.permit_no = :q)
+  union all
+  select x.id from shuitu.link_outcomes x where x.permit_id in (
+    select id from shuitu.permits where permit_no = :q union all select id from shuitu.permits where holder_name ilike :like))"""
 
 
 def narrowed(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

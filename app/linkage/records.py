@@ -52,10 +52,19 @@ class Part:
         return {"lo": self.lo, "hi": self.hi}
 
 
+NATION = Part(0, 1_000_000)
+
+
 def intakes_of(connection: psycopg.Connection[Any], part: Part) -> pa.Table:
     """Entries of the register in a part of the country."""
     return _read(
         connection, INTAKES.format(which="i.county_code >= %(lo)s and i.county_code < %(hi)s"), part.given
+    )
+
+
+def intakes_in(connection: psycopg.Connection[Any], counties: Sequence[int]) -> pa.Table:
+    return _read(
+        connection, INTAKES.format(which="i.county_code = any(%(counties)s)"), {"counties": list(counties)}
     )
 
 

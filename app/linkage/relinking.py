@@ -1,8 +1,10 @@
 """Links follow the facts: after an entry or a permit changed, what hangs on it is compared anew, by the model at hand.
 
 Some entries at a time, with the permits' intakes around them and the entries that compete for these: well under a second.
+What an import touched, where it is much, by whole counties against all permits' intakes of the province.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
@@ -11,17 +13,35 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.changes import service as changes
-from app.db.engine import driver_of
+from app.db.engine import driver_of, transaction
 from app.deps import Services
-from app.linkage import following, records, running, store
-from app.linkage.engine import PAIRS, score
+from app.linkage import following, records, running, standing, store
+from app.linkage.engine import PAIRS, link, score
 from app.linkage.engine.records import LinkSettings
+from app.registry.queries import beyond_scope
 
 ACTOR = following.ACTOR
+PROVINCE = following.PROVINCE
 NEAR_DEGREES = 0.03
 """How far around an entry permits' intakes are its rivals: about 3 km."""
 MOST = 400
 """Records of a side that a small comparison takes."""
+
+
+MANY = 1_000
+"""Entries, or permits, that an import touched in a province: beyond, their counties are compared whole."""
+SOME = 20
+"""Permits whose surroundings are looked up at a time."""
+
+
+def relink_all(services: Services, session: Session, intakes: Iterable[int], known: following.Known) -> None:
+    """Compare these entries anew, however many, some at a time."""
+    for ids in _lots(sorted(set(intakes)), MOST // 2):
+        relink(services, session, ids, known)
+
+
+def _lots(ids: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 def relink(
@@ -47,7 +67,7 @@ def relink(
             together = records.without_idle_codes(pa.concat_tables([left, others]), listed)
             pairs = score(together, listed, model, settings)
     stored = store.store(session, _of(pairs, left), known.run_id, intakes=ids)
-    running.publish(services, session, stored, None)
+    running.publish(services, session, stored, whole=False)
     _tell(session, stored)
     return stored
 
@@ -106,9 +126,63 @@ limit :most"""
 
 
 def around_permits(session: Session, permits: Iterable[int]) -> set[int]:
-    """Entries that a permit's change may concern."""
-    given = {"permits": sorted(permits), "degrees": NEAR_DEGREES / 3, "most": MOST}
-    return set(session.execute(text(AROUND_PERMITS), given).scalars()) if given["permits"] else set()
+    """Entries that these permits' changes may concern."""
+    found: set[int] = set()
+    for lot in _lots(sorted(permits), SOME):
+        given = {"permits": list(lot), "degrees": NEAR_DEGREES / 3, "most": MOST}
+        found |= set(session.execute(text(AROUND_PERMITS), given).scalars())
+    return found
+
+
+# ── what an import touched ──────────────────────────────────────────────────────────────────────────
+
+# A row that a later import touched again is that one's.
+TOUCHED = {
+    "intakes": "select id from shuitu.intakes where import_id = cast(:id as uuid) and county_code = any(:counties) limit :most",
+    "permits": """select id from shuitu.permits where import_id = cast(:id as uuid) and county_code = any(:counties)
+                  union select permit_id from shuitu.permit_points where import_id = cast(:id as uuid) and county_code = any(:counties) limit :most""",
+}
+
+
+def relink_imported(
+    services: Services, import_id: str, layer: str, counties: Sequence[int], known: following.Known
+) -> None:
+    """Compare anew what an import touched in these counties of a province."""
+    with transaction(services.engine, ACTOR) as session:
+        given = {"id": import_id, "counties": list(counties), "most": MANY + 1}
+        touched = list(session.execute(text(TOUCHED[layer]), given).scalars())
+        if len(touched) <= MANY:
+            entries = set(touched) if layer == "intakes" else around_permits(session, touched)
+            relink_all(services, session, entries, known)
+            return
+    relink_counties(services, counties, known)
+
+
+def relink_counties(services: Services, counties: Sequence[int], known: following.Known) -> None:
+    """Compare all entries of these counties of one province anew, by the model at hand."""
+    lo = counties[0] // PROVINCE * PROVINCE
+    part = records.Part(lo, lo + PROVINCE)
+    model = known.of(lo)
+    if model is None:
+        return
+    with transaction(services.engine, ACTOR) as session:
+        connection = driver_of(session)
+        left, right = records.intakes_in(connection, counties), records.listed_in(connection, part)
+    pairs = PAIRS.empty_table()
+    if len(left) and len(right):
+        settings = LinkSettings(
+            confirm_at=known.confirm_at, choose_at=max(0.5, known.doubt_at), keep_at=known.doubt_at, model=model, processes=1
+        )  # fmt: skip
+        pairs = link(records.without_idle_codes(left, right), right, settings).pairs
+    of = left["county_code"].take(pc.index_in(pairs["a"], value_set=left["id"].combine_chunks()))
+    sizes = Counter(dict.fromkeys(counties, 0))
+    sizes.update(int(code) for code in left["county_code"].to_pylist())
+    for lot in running.batches(sizes):
+        mine = pairs.filter(pc.is_in(of, value_set=pa.array([str(county) for county in lot])))
+        with transaction(services.engine, ACTOR) as session:
+            running.write(services, session, ACTOR, mine, known.run_id, lot, part)
+            with beyond_scope(session):
+                standing.settle_counties(session, lot, known.run_id)
 
 
 def _tell(session: Session, stored: store.Stored) -> None:

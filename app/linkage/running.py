@@ -1,13 +1,17 @@
 """A run of the linkage: the entries and the permits of a jurisdiction are brought together, part by part.
 
-It can be killed at any instant. What the engine found for a part is kept in a file as soon as it is whole, each county
-is written in a transaction of its own, and the run's row says which are done: started again, it goes on there.
+It can be killed at any instant. What the engine found for a part is kept in a file as soon as it is whole, some counties
+at a time are written in a transaction of their own, and the run's row says which are done: started again, it goes on there.
+While the database writes one part, the engine compares the next.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +36,11 @@ log = get(__name__)
 Progress = Callable[[float, str], None]
 PROVINCE = 10_000
 PUBLISHED_SINGLY = 400
-"""Up to so many changed entries of a county are published one by one; beyond, the county is."""
-ENGINE_SHARE = 0.6
-"""Of a part's progress, what the engine takes; a guess of 2026-11."""
+"""Up to so many changed entries of a transaction are published one by one; beyond, their counties are."""
+BEAT_S = 5.0
+"""While the engine compares, so often it is asked whether someone stopped the run."""
+AT_ONCE = 40_000
+"""Entries that a transaction writes, at least a county's: some seconds."""
 
 
 class Cancelled(Exception):
@@ -97,28 +103,43 @@ class _Run:
             )
             parts = self._parts(session)
         self.folder.mkdir(parents=True, exist_ok=True)
-        total = sum(len(counties) for counties in parts.values()) or 1
+        total = sum(size for sizes in parts.values() for size in sizes.values()) or 1
         before = 0
-        for part, counties in parts.items():
-            self._part(part, counties, before / total, len(counties) / total)
-            before += len(counties)
+        # One part ahead, so that memory holds two at the most.
+        with ThreadPoolExecutor(1, "compare") as engine:
+            left = list(parts.items())
+            coming = self._asked(engine, left)
+            for number, (part, sizes) in enumerate(left):
+                self._tell(before / total, f"比对 {part.lo} (comparing)")
+                while not coming.done():
+                    self._tell(before / total, f"比对 {part.lo} (comparing)")
+                    wait([coming], BEAT_S)
+                found = coming.result()
+                coming = self._asked(engine, left[number + 1 :])
+                for name, n in found.counts.items():
+                    self._add(name, n)
+                self.models[str(part.lo)] = found.model
+                self._write(part, found, sizes, before, total)
+                before += sum(sizes.values())
+        for part, sizes in parts.items():
+            self._listed(part, list(sizes))
         with transaction(self.services.engine, self.actor) as session:
-            self._listed(session, [county for counties in parts.values() for county in counties])
             self._finish(session)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.progress(1.0, "比对完成 (done)")
 
-    def _parts(self, session: Session) -> dict[Part, list[int]]:
-        """Provinces with the counties in them that the actor sees: of one province, the whole scope is one part."""
-        counties = list(
-            session.execute(
-                text("""select county_code from shuitu.intakes group by 1 union select county_code from shuitu.permits group by 1
-                        union select county_code from shuitu.permit_points group by 1 order by 1""")
-            ).scalars()
-        )
+    def _parts(self, session: Session) -> dict[Part, dict[int, int]]:
+        """Provinces with the counties in them that the actor sees, each with its size: of one province, the whole scope is
+        one part."""
+        counties = session.execute(
+            text("""select county_code, sum(n)::bigint as n from (
+                      select county_code, count(*) as n from shuitu.intakes group by 1
+                      union all select county_code, 1 from shuitu.permits group by 1
+                      union all select county_code, 1 from shuitu.permit_points group by 1) c group by 1 order by 1""")
+        ).all()
         j = self.actor.jurisdiction
-        found: dict[Part, list[int]] = {}
-        for county in counties:
+        found: dict[Part, dict[int, int]] = {}
+        for county, n in counties:
             if j.basin is None and not j.lo <= county < j.hi:
                 continue
             lo = county // PROVINCE * PROVINCE
@@ -127,92 +148,81 @@ class _Run:
                 if j.basin is not None
                 else Part(max(lo, j.lo), min(lo + PROVINCE, j.hi))
             )
-            found.setdefault(part, []).append(county)
+            found.setdefault(part, {})[county] = int(n)
         return found
 
-    def _part(self, part: Part, counties: list[int], began: float, share: float) -> None:
-        if self.done.issuperset(counties) and (self.folder / f"{part.lo}.json").exists():
-            self.models[str(part.lo)] = json.loads((self.folder / f"{part.lo}.json").read_text("utf-8"))
-            return
-        pairs, county_of = self._found(part, began, share)
-        for number, county in enumerate(counties):
-            self._tell(
-                began + share * (ENGINE_SHARE + (1 - ENGINE_SHARE) * number / len(counties)),
-                f"写入 {county} (writing)",
-            )
-            if county not in self.done:
-                mine = pairs.filter(pc.equal(county_of, str(county)))
-                self._county(county, mine.select(PAIRS.names))
+    def _asked(
+        self, engine: ThreadPoolExecutor, left: Sequence[tuple[Part, Mapping[int, int]]]
+    ) -> "Future[Found]":
+        """The engine sets to work on the next part; a future that nobody waits for when none is left."""
+        if not left:
+            return Future()
+        part, sizes = left[0]
+        return engine.submit(self._found, part, done=self.done.issuperset(sizes))
+
+    def _write(self, part: Part, found: "Found", sizes: Mapping[int, int], before: int, total: int) -> None:
+        for counties in batches({county: n for county, n in sizes.items() if county not in self.done}):
+            named = f"{counties[0]}–{counties[-1]}" if len(counties) > 1 else str(counties[0])
+            self._tell(before / total, f"写入 {named} (writing)")
+            self._counties(part, counties, found.of(counties))
+            before += sum(sizes[county] for county in counties)
 
     # ── the engine's part ───────────────────────────────────────────────────────────────────────────
 
-    def _found(self, part: Part, began: float, share: float) -> tuple[pa.Table, pa.ChunkedArray]:
-        """The pairs of a part with the county of each, from the file of an earlier attempt if it is there."""
+    def _found(self, part: Part, *, done: bool) -> "Found":
+        """What the engine finds in a part, from the file of an earlier attempt if it is there."""
         kept, model = self.folder / f"{part.lo}.parquet", self.folder / f"{part.lo}.json"
-        if not (kept.exists() and model.exists()):
-            linked, counties = self._link(part, began, share)
-            self._add("pairs", len(linked.pairs))
+        counts: dict[str, int] = {}
+        if not model.exists() or not (done or kept.exists()):
+            linked, counties, counts = self._link(part)
             _write_whole(model, json.dumps(linked.model).encode())
-            table = linked.pairs.append_column("county", counties)
             half = kept.with_suffix(".half")
-            pq.write_table(table, half)
+            pq.write_table(linked.pairs.append_column("county", counties), half)
             half.replace(kept)
-        self.models[str(part.lo)] = json.loads(model.read_text("utf-8"))
-        table = pq.read_table(kept)
-        return table, table["county"]
+        return Found(kept, json.loads(model.read_text("utf-8")), counts)
 
-    def _link(self, part: Part, began: float, share: float) -> tuple[Linked, pa.ChunkedArray]:
+    def _link(self, part: Part) -> tuple[Linked, pa.ChunkedArray, dict[str, int]]:
         from app.linkage.engine import link  # only a run needs what it imports
 
         with transaction(self.services.engine, self.actor) as session:
             connection = driver_of(session)
             left, right = records.intakes_of(connection, part), records.listed_in(connection, part)
             settings = self._settings(decided(session, part))
-        self._add("intakes", len(left))
-        self._add("listed", len(right))
-
-        def told(stage: str, done: int, of: int) -> None:
-            self._tell(began + share * ENGINE_SHARE * done / max(of, 1), f"比对 {stage} (comparing)")
-
+        counts = {"intakes": len(left), "listed": len(right)}
         if not len(left) or not len(right):
-            return Linked(PAIRS.empty_table(), [], [], {}), pa.chunked_array([pa.array([], pa.string())])
-        linked = link(records.without_idle_codes(left, right), right, settings, told)
+            nothing = pa.chunked_array([pa.array([], pa.string())])
+            return Linked(PAIRS.empty_table(), [], [], {}), nothing, counts
+        linked = link(records.without_idle_codes(left, right), right, settings)
         at = pc.index_in(linked.pairs["a"], value_set=left["id"].combine_chunks())
-        return linked, left["county_code"].take(at)
+        return linked, left["county_code"].take(at), counts | {"pairs": len(linked.pairs)}
 
     def _settings(self, known: pa.Table | None) -> LinkSettings:
         upper, lower = float(self.record["confirm_at"]), float(self.record["doubt_at"])
         return LinkSettings(
-            confirm_at=upper, choose_at=max(0.5, lower), keep_at=lower, decided=known, scratch=self.folder
-        )
+            confirm_at=upper, choose_at=max(0.5, lower), keep_at=lower, decided=known, scratch=self.folder,
+            processes=1,  # the other core is the database's
+        )  # fmt: skip
 
     # ── the store's part ────────────────────────────────────────────────────────────────────────────
 
-    def _county(self, county: int, pairs: pa.Table) -> None:
+    def _counties(self, part: Part, counties: Sequence[int], pairs: pa.Table) -> None:
         with transaction(self.services.engine, self.actor) as session:
-            stored = store.store(session, pairs, self.id, county=county)
-            publish(self.services, session, stored, county)
-            if stored.changed:
-                changes.record(
-                    session, self.actor.username, "intakes", "link", county,
-                    basin_id=self.actor.jurisdiction.basin, facts={"run": self.id, "changed": len(stored.changed)},
-                )  # fmt: skip
-            self._add("confirmed", stored.confirmed)
-            self._add("subjects", stored.subjects)
+            stored = write(self.services, session, self.actor, pairs, self.id, counties, part)
+            for name in ("confirmed", "weakened", "subjects"):
+                self._add(name, getattr(stored, name))
             session.execute(
                 text(
-                    "update shuitu.link_runs set counties_done = array_append(counties_done, :county), facts = cast(:facts as jsonb) where id = :id"
+                    "update shuitu.link_runs set counties_done = counties_done || cast(:counties as integer[]), facts = cast(:facts as jsonb) where id = :id"
                 ),
-                {"county": county, "facts": json.dumps(self.counts), "id": self.id},
+                {"counties": list(counties), "facts": json.dumps(self.counts), "id": self.id},
             )
-        self.done.add(county)
+        self.done.update(counties)
 
-    def _listed(self, session: Session, counties: list[int]) -> None:
+    def _listed(self, part: Part, counties: list[int]) -> None:
         """Permits' intakes without an entry, when all counties are written: an entry may lie in another one."""
-        self._tell(0.99, "有证无口 (permits' intakes without an entry)")
-        with beyond_scope(session):
-            for county in counties:
-                standing.settle_county(session, county, self.id)
+        self._tell(0.99, f"有证无口 {part.lo} (permits' intakes without an entry)")
+        with transaction(self.services.engine, self.actor) as session, beyond_scope(session):
+            standing.settle_counties(session, counties, self.id)
 
     def _finish(self, session: Session) -> None:
         self.counts["seconds"] = round(time.monotonic() - self.began, 1)
@@ -241,17 +251,63 @@ class _Run:
             raise Cancelled
 
 
-def publish(services: Services, session: Session, stored: store.Stored, county: int | None) -> None:
-    """The map as the store has it now, in the transaction of the facts."""
+def write(
+    services: Services,
+    session: Session,
+    actor: Actor,
+    pairs: pa.Table,
+    run: int,
+    counties: Sequence[int],
+    part: Part,
+) -> store.Stored:
+    """What was found for the entries of these counties: into the store, on the map, and into the changes, one a county."""
+    stored = store.store(session, pairs, run, counties=counties, part=part)
+    publish(services, session, stored, whole=True)
+    for county, n in Counter(stored.changed.values()).items():
+        changes.record(
+            session, actor.username, "intakes", "link", county,
+            basin_id=actor.jurisdiction.basin, facts={"run": run, "changed": n},
+        )  # fmt: skip
+    return stored
+
+
+def publish(services: Services, session: Session, stored: store.Stored, *, whole: bool) -> None:
+    """The map as the store has it now, in the transaction of the facts. `whole`: by county, where many changed."""
     connection = driver_of(session)
     with beyond_scope(session):
-        if county is not None and len(stored.changed) > PUBLISHED_SINGLY:
-            services.publish(connection, "intakes", [county])
+        if whole and len(stored.changed) > PUBLISHED_SINGLY:
+            services.publish(connection, "intakes", sorted(set(stored.changed.values())))
             return
         if stored.permits:
             services.publish_features(connection, "permits", sorted(stored.permits))
         if stored.changed:
             services.publish_features(connection, "intakes", sorted(stored.changed))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the engine found for a part: in a file, and what it learnt."""
+
+    file: Path
+    model: Any
+    counts: Mapping[str, int]
+
+    def of(self, counties: Sequence[int]) -> pa.Table:
+        """The pairs of the entries of these counties."""
+        wanted = pc.field("county").isin([str(county) for county in counties])
+        return pq.read_table(self.file, filters=wanted, columns=PAIRS.names)
+
+
+def batches(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Counties in their order, so many that each lot has about AT_ONCE entries."""
+    lot: list[int] = []
+    for county, n in sizes.items():
+        if lot and sum(sizes[one] for one in lot) + n > AT_ONCE:
+            yield lot
+            lot = []
+        lot.append(county)
+    if lot:
+        yield lot
 
 
 DECIDED = """

@@ -184,12 +184,11 @@ def settle_permits(session: Session, permits: Sequence[int], run: int | None = N
     _settle_without(session, which, "o.permit_id = any(:permits)", given)
 
 
-def settle_county(session: Session, county: int, run: int | None) -> None:
-    """The same for all that lies in a county."""
-    which = "coalesce(t.county_code, p.county_code) = :county"
-    _settle_without(
-        session, which, "o.permit_id is not null and o.county_code = :county", {"county": county, "run": run}
-    )
+def settle_counties(session: Session, counties: Sequence[int], run: int | None) -> None:
+    """The same for all that lies in these counties."""
+    which = "coalesce(t.county_code, p.county_code) = any(:counties)"
+    mine = "o.permit_id is not null and o.county_code = any(:counties)"
+    _settle_without(session, which, mine, {"counties": list(counties), "run": run})
 
 
 def _settle_without(session: Session, which: str, mine: str, given: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ HOLDER_OF = """left join shuitu.holders hu on s.uscc is not null and hu.uscc = s
     and hn.county_code = s.county_code and s.holder_name <> ''
   cross join lateral (select coalesce(hu.id, hn.id) as id) h"""
 
-STATES = """
+WANTED = """
 with touched as (
   select i.id, i.permit_state,
          bool_or(p.status = 'valid' and (p.valid_to is null or p.valid_to >= current_date)) as in_force,
@@ -50,10 +50,32 @@ with touched as (
                     when o.outcome is null and permit_state in ('exempt', 'unpermitted') then permit_state
                     else 'pending' end as state
   from touched t left join shuitu.link_outcomes o on o.intake_id = t.id
-)
+)"""
+STATES = (
+    WANTED
+    + """
 update shuitu.intakes i set permit_state = w.state
 from wanted w where w.id = i.id and i.permit_state <> w.state
 returning i.id, i.county_code"""
+)
+# The same, with the history of all rows in one statement: a trigger for each row costs more than the update.
+SETTLE = (
+    WANTED
+    + """
+, before as materialized (
+  select i.*, w.state as wanted from shuitu.intakes i join wanted w on w.id = i.id where i.permit_state <> w.state
+  order by i.id for no key update of i
+), kept as (
+  insert into shuitu.intake_history ({columns}, recorded_until) select {columns}, now() from before
+)
+update shuitu.intakes i set permit_state = b.wanted, version = b.version + 1, recorded_at = now()
+from before b where b.id = i.id
+returning i.id, i.county_code"""
+)
+COLUMNS = """
+select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+where attrelid = 'shuitu.intakes'::regclass and attnum > 0 and not attisdropped"""
+BY_SET = "select set_config('app.history', :how, true)"
 
 
 def states(session: Session, import_id: str, *, of_permits: bool) -> set[int]:
@@ -76,6 +98,16 @@ def states_of(session: Session, intake_ids: Sequence[int]) -> set[int]:
     """The same for these intakes; returns the ids of those whose state changed."""
     found = session.execute(text(STATES.format(which="i.id = any(:ids)")), {"ids": list(intake_ids)})
     return {row.id for row in found}
+
+
+def settle(session: Session, which: str) -> dict[int, int]:
+    """The same for many intakes, those of an SQL condition on `i`; returns the ids of those whose state changed, with
+    their county."""
+    columns = session.execute(text(COLUMNS)).scalar_one()
+    session.execute(text(BY_SET), {"how": "by set"})
+    rows = session.execute(text(SETTLE.format(which=which, columns=columns))).all()
+    session.execute(text(BY_SET), {"how": ""})
+    return {row.id: row.county_code for row in rows}
 
 
 def outside(session: Session, import_id: str, table: str, fact: str, join: str, field: str) -> None:

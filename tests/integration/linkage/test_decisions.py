@@ -263,7 +263,7 @@ def test_a_proposed_permit_of_another_county_is_seen_and_can_be_accepted(world: 
 
 def test_a_permits_intake_nobody_registered_becomes_an_entry_and_back(world: World, log_in: LogIn) -> None:
     with world.session() as session:
-        standing.settle_county(session, GAOYOU, None)
+        standing.settle_counties(session, [GAOYOU], None)
     assert world.without() == {
         "P1.1 pending", "P1.2 pending", "P2.1 pending", "P3 permit_without_intake",
     }  # fmt: skip

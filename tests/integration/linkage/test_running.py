@@ -138,10 +138,11 @@ def test_a_killed_run_goes_on_where_it_was(
 ) -> None:
     with transaction(services.engine, NATION) as session:
         run_id = runs.start(session, NATION, services.settings)
-    whole, calls = store.store, []
+    whole, calls = store.store, list[list[int]]()
+    monkeypatch.setattr(running, "AT_ONCE", 1)
 
     def dying(session: Any, pairs: Any, run: int | None, **which: Any) -> Any:
-        calls.append(which["county"])
+        calls.append(which["counties"])
         stored = whole(session, pairs, run, **which)
         if len(calls) == 2:
             raise KeyboardInterrupt  # after its rows were written, before they were committed
@@ -150,7 +151,7 @@ def test_a_killed_run_goes_on_where_it_was(
     monkeypatch.setattr(store, "store", dying)
     with pytest.raises(KeyboardInterrupt):
         running.run(services, run_id)
-    assert calls == [BAOYING, GAOYOU]
+    assert calls == [[BAOYING], [GAOYOU]]
     assert {row[0] for row in world.many("select distinct county_code from shuitu.link_outcomes")} == {
         BAOYING
     }
@@ -224,7 +225,10 @@ def test_a_run_works_in_the_scope_of_who_asked(world: World, services: Services)
     assert world.value("select count(*) from shuitu.link_outcomes where county_code = :c", c=BAOYING) > 0
 
 
-def test_a_cancelled_run_stops_and_keeps_what_is_whole(world: World, services: Services) -> None:
+def test_a_cancelled_run_stops_and_keeps_what_is_whole(
+    world: World, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "AT_ONCE", 1)
     with transaction(services.engine, NATION) as session:
         run_id = runs.start(session, NATION, services.settings)
 

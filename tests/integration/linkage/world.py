@@ -53,8 +53,13 @@ class World:
             "lon": lon + number * STEP, "lat": lat, "off_stream": True,
             "status": "in_use", "permit_state": "pending",
         } | values  # fmt: skip
-        columns = [column for column in given if column not in ("lon", "lat")]
         with self.session() as session:
+            given["holder_id"] = session.execute(
+                text("insert into shuitu.holders (name, county_code) values (:holder_name, :county_code) "
+                     "on conflict (name, county_code) where uscc is null do update set name = excluded.name returning id"),
+                given,
+            ).scalar_one()  # fmt: skip
+            columns = [column for column in given if column not in ("lon", "lat")]
             self.intakes[key] = session.execute(
                 text(
                     f"insert into shuitu.intakes ({', '.join(columns)}, geom) values ({', '.join(':' + c for c in columns)}, "

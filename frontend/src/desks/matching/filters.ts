@@ -33,6 +33,7 @@ export const CONFLICTS = [
 	"volume",
 	"taken",
 	"rivals",
+	"weakened",
 ] as const;
 
 export function useMatchFilters() {

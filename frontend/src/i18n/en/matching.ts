@@ -43,6 +43,7 @@ export default {
 		volume: "Volumes far apart",
 		taken: "Permit's intake is linked already",
 		rivals: "Close rivals",
+		weakened: "Changed since confirmed",
 		other: "Other contradiction",
 	},
 	total: "{n} lines",

@@ -156,6 +156,7 @@ export default {
 			volume: "Volumes far apart",
 			taken: "Taken already",
 			rivals: "Several alike",
+			weakened: "Changed since confirmed",
 			ended: "Permit ended",
 		},
 	},

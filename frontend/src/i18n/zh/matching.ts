@@ -43,6 +43,7 @@ export default {
 		volume: "水量相差大",
 		taken: "该证照取水口已有对应",
 		rivals: "有相近的竞争者",
+		weakened: "确认后有变更",
 		other: "其他矛盾",
 	},
 	total: "{n} 条",

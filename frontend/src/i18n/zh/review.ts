@@ -151,6 +151,7 @@ export default {
 			volume: "水量悬殊",
 			taken: "已有对应",
 			rivals: "多个相近",
+			weakened: "确认后有变更",
 			ended: "证已失效",
 		},
 	},
