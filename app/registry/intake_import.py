@@ -187,6 +187,9 @@ on conflict (code_scheme, code) do update set
 where ({", ".join("i." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(i.geom)) is distinct from
       ({", ".join("excluded." + c.strip() for c in COLUMNS.split(",") if c.strip() != "geom")}, st_asbinary(excluded.geom))
 returning (xmax = 0) as new, id, county_code"""
+FIRST_LOAD = 50_000
+"""Rows from which on an empty register is filled without its secondary indexes: fewer are in before these would be made."""
+BARE = "select shuitu.bare(array['holders', 'intakes'])"
 FROM_FIRST = """st_distance(st_setsrid(st_makepoint(lon, lat), 4490)::geography,
   st_setsrid(st_makepoint(first_value(lon) over w, first_value(lat) over w), 4490)::geography)"""
 """Metres from the first row with the same code."""
@@ -233,16 +236,19 @@ def apply(session: Session, import_id: str, scope: Scope) -> Outcome:
         .scalars()
         .all()
     )
-    links.holders(session, KIND, import_id)
     total = session.execute(
         text("select count(*) from staging.intakes where import_id = cast(:id as uuid)"), {"id": import_id}
     ).scalar_one()
+    bare = total >= FIRST_LOAD and session.execute(text(BARE)).scalar_one()
+    links.holders(session, KIND, import_id)
     counted = session.execute(
         text(
             f"with done as ({UPSERT}) select county_code, count(*) filter (where new) as new, count(*) as n from done group by county_code"
         ),
         {"id": import_id},
     ).all()
+    if bare:
+        session.execute(text("select shuitu.dress()"))
     if session.execute(text(NAMES_PERMITS), {"id": import_id}).scalar_one():
         session.execute(text(LINK), {"id": import_id})
     counties = (
