@@ -40,7 +40,9 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_' and n.nspna
 order by 1"""
 LEAKPROOF = """
 select proname from pg_proc where proname in ('geometry_overlaps', 'geometry_within', 'geometry_contains')
-  and pronargs = 2 and not proleakproof and proargtypes[0] = 'geometry'::regtype and proargtypes[1] = 'geometry'::regtype"""
+  and pronargs = 2 and not proleakproof and proargtypes[0] = 'geometry'::regtype and proargtypes[1] = 'geometry'::regtype
+union all
+select proname from pg_proc where oid in ('textlike(text, text)'::regprocedure, 'texticlike(text, text)'::regprocedure) and not proleakproof"""
 
 
 def checks(settings: Settings) -> Iterator[Finding]:
@@ -149,8 +151,8 @@ def extensions(connection: Connection) -> Iterator[Finding]:
         yield Finding(
             "leakproof",
             "note",
-            "空间检索 · spatial search",
-            f"{', '.join(unmarked)} 未标记 leakproof，范围查询不能使用空间索引 (bounding-box queries cannot use their index)",
+            "范围与名称检索 · search by box and by name",
+            f"{', '.join(unmarked)} 未标记 leakproof，检索不能使用索引 (searches by box or name cannot use their index)",
             ADMINISTRATOR,
         )
 
