@@ -304,8 +304,9 @@ def _carry_out(step: Step, permit_id: int, version: int, publish: Publish) -> No
     publish(session, "permits", [permit_id])
 
 
-def settle(session: Session, actor_name: str, event: str, permit_ids: list[int]) -> None:
-    """Bring the permit states of the intakes under these permits up to them, wherever they lie."""
+def settle(session: Session, actor_name: str, event: str, permit_ids: list[int]) -> set[int]:
+    """Bring the permit states of the intakes under these permits up to them, wherever they lie; returns those that changed."""
     with beyond_scope(session):
-        touched = queries.intakes_of(session, permit_ids)
-        queries.record_states(session, actor_name, event, links.states_of(session, touched))
+        changed = links.states_of(session, queries.intakes_of(session, permit_ids))
+        queries.record_states(session, actor_name, event, changed)
+        return changed
