@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import psycopg
 from sqlalchemy import Row, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -228,7 +229,7 @@ def beyond_scope(session: Session) -> Iterator[None]:
         session.execute(setting, {"name": name, "value": value})
     try:
         yield
-    except DBAPIError:
+    except (DBAPIError, psycopg.Error):
         raise  # the transaction is over, and its settings with it
     except BaseException:
         _restore(session, former)

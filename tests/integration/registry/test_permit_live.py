@@ -21,6 +21,7 @@ from app.main import create
 from app.registry.permits import expiry
 from app.settings import Settings
 from app.worker import tasks
+from layers import catalog
 from tiles.keys import world
 
 Issue = Callable[..., dict[str, Any]]
@@ -84,10 +85,12 @@ def test_an_event_is_on_every_open_map_within_a_second(
     assert shown[wells["W1"]] == "ended"
 
 
+@pytest.mark.parametrize("first", [2, 1])
 def test_terms_that_ran_out_end_once_and_are_dated_by_the_term(
-    issue: Issue, services: Services, wells: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    issue: Issue, services: Services, wells: dict[str, int], first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(expiry, "BATCH", 2)
+    """One by one on the map, and by county where a backlog is entered."""
+    monkeypatch.setattr(expiry, "BATCH", first)
     ran_out = date.today() - timedelta(days=3)
     permits = [issue(intakes=["W2"] if n == 0 else None) for n in range(5)]
     ids = [permit["id"] for permit in permits]
@@ -104,9 +107,12 @@ def test_terms_that_ran_out_end_once_and_are_dated_by_the_term(
             join shuitu.permit_events e on e.permit_id = p.id and e.version = p.version
             join shuitu.permit_limits l on l.permit_id = p.id and l.version = p.version where p.id = any(:ids) order by p.id"""), {"ids": ids}).all()  # fmt: skip
         state = session.execute(text("select permit_state from shuitu.intakes where id = :id"), {"id": wells["W2"]}).scalar()  # fmt: skip
+        shown = session.execute(text("select permit_state from map.intake_points where id = :id"), {"id": wells["W2"]}).scalar_one()  # fmt: skip
     day = ran_out + timedelta(days=1)
     assert [tuple(row) for row in rows[:4]] == [("expired", "expire", day, "system:expire-permits", 5)] * 4
     assert rows[4].status == "valid" and state == "ended"
+    states = next(field for field in catalog.load()["intakes"].fields if field.name == "permit_state").values
+    assert states[shown].value == "ended"
 
 
 def test_the_worker_knows_the_task(settings: Settings) -> None:
