@@ -50,9 +50,9 @@ def _number(lang: str) -> Expression:
     units = ((10_000, "万"),) if lang.startswith("zh") else ((1_000, "k"), (1_000_000, "M"))
     steps: list[Expression] = [["to-string", ["get", "n"]]]
     for size, unit in units:
-        for least, digits in ((size, 1), (9.95 * size, 0)):
-            told = ["number-format", ["/", ["get", "n"], size], {"max-fraction-digits": digits}]
-            steps += [least, ["concat", told, unit]]
+        many: Expression = ["/", ["get", "n"], size]
+        steps += [size, ["concat", ["number-format", many, {"max-fraction-digits": 1}], unit]]
+        steps += [9.95 * size, ["concat", ["to-string", ["round", many]], unit]]
     return ["step", ["get", "n"], *steps]
 
 
