@@ -24,7 +24,10 @@ def configure(log_format: str, level: str) -> None:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
         final: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, renderer]
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Plain tracebacks: rich ones show the values of variables, keys of clients among them, and take a minute to draw.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         final = [renderer]
     handler = logging.StreamHandler()
     handler.setFormatter(

@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from layers.model import Layer
 from tiles import points, source
 from tiles.address import Address, Viewer
-from tiles.options import DEFAULT, TileOptions, TooWide
+from tiles.options import DEFAULT, BadOption, TileOptions, TooWide
 from tiles.packing import packed
 from tiles.source import Statement
 
@@ -22,8 +22,10 @@ SCOPE = (
 )
 ENTER = (
     SCOPE + ", set_config('statement_timeout', %s, true), set_config('plan_cache_mode', %s, true), "
-    "pg_current_snapshot()::text"
+    "set_config('enable_seqscan', %s, true), pg_current_snapshot()::text"
 )
+# A plan that is kept must not be one for tables that were still empty.
+PLANNED_ONCE, PLANNED_EACH = ("force_generic_plan", "off"), ("auto", "on")
 LIMIT_BYTES = 500_000
 """Of a tile as it is sent, compressed: what would be more is summarised."""
 EXTENTS = (4096, 2048, 1024, 512, 256)
@@ -63,7 +65,8 @@ async def tile(
 async def make(
     pool: Pool, layer: Layer, viewer: Viewer, address: Address, *, hidden_bits: int, options: TileOptions = DEFAULT
 ) -> Made:  # fmt: skip
-    """One tile, plain and compressed, held under LIMIT_BYTES by summarising. Raises as `tile`."""
+    """One tile, plain and compressed, held under LIMIT_BYTES by summarising. Raises as `tile`, and BadOption if the
+    filter cannot be evaluated for some feature."""
     try:
         if layer.points is None:
             return await _plain(pool, layer, viewer, address, options)
@@ -71,6 +74,12 @@ async def make(
     except psycopg.errors.QueryCanceled:
         raise TooWide(
             f"该条件在此范围内计算超过 {TIMEOUT_S} 秒，请放大后再试 (this took more than {TIMEOUT_S} s: zoom in)"
+        ) from None
+    except (psycopg.DataError, psycopg.errors.InternalError_):
+        if options.filter is None:
+            raise
+        raise BadOption(
+            "过滤条件对某些要素无法计算 (the filter cannot be evaluated for some feature)"
         ) from None
 
 
@@ -124,8 +133,8 @@ class Reader:
     async def row(self, statement: Statement) -> tuple[Any, ...]:
         """The one row of a statement. Its identifiers come from the declaration; values are parameters."""
         v = self.viewer
-        planning = "force_generic_plan" if statement.planned_once else "auto"
-        scope = (str(v.lo), str(v.hi), "" if v.basin is None else str(v.basin), f"{TIMEOUT_S}s", planning)
+        planning = PLANNED_ONCE if statement.planned_once else PLANNED_EACH
+        scope = (str(v.lo), str(v.hi), "" if v.basin is None else str(v.basin), f"{TIMEOUT_S}s", *planning)
         async with self.connection.pipeline():
             entered = await self.connection.execute(ENTER, scope, prepare=True)
             cursor = await self.connection.execute(
