@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 
 from remote_sensing import position
 from remote_sensing.network import Network
-from remote_sensing.options import Reach
+from remote_sensing.options import Ground, Reach
 
 IN_USE = ("in_use", "emergency_reserve")
 NO_SURFACE = "groundwater"
@@ -27,18 +27,6 @@ COVERED = 0.5
 """An area serves an object that lies in it by at least this share."""
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What else is known of the ground; every part may be missing."""
-
-    network: gpd.GeoDataFrame | None = None
-    """Lines of rivers and canals, any CRS (columns: see `network`)."""
-    drawn_downstream: bool = False
-    """Whether the lines run as they are drawn."""
-    areas: gpd.GeoDataFrame | None = None
-    """Polygons of irrigation districts and service areas; a column of IDS names the intakes (by id or code) of each."""
 
 
 @dataclass(frozen=True)

@@ -127,16 +127,16 @@ def _column(frame: pd.DataFrame, pattern: str) -> Any:
 
 
 def _numbers(frame: pd.DataFrame, column: Any) -> Floats:
-    return pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64)
+    return np.asarray(pd.to_numeric(frame[column], errors="coerce"), np.float64)
 
 
 def _celsius(values: Floats) -> Floats:
-    return values - 273.15 if np.nanmedian(values) > 150 else values
+    return np.asarray(values - 273.15 if np.nanmedian(values) > 150 else values)
 
 
 def _millimetres(values: Floats) -> Floats:
     """ERA5 counts in metres: a climate whose wettest day has less than 0.5 mm of anything does so."""
-    return values * 1000 if np.nanmax(values, initial=0.0) < 0.5 else values
+    return np.asarray(values * 1000 if np.nanmax(values, initial=0.0) < 0.5 else values)
 
 
 def _extraterrestrial(days: npt.NDArray[np.datetime64], lat: float) -> Floats:
@@ -151,7 +151,9 @@ def _extraterrestrial(days: npt.NDArray[np.datetime64], lat: float) -> Floats:
 
 def effective_rain(monthly_mm: Floats) -> Floats:
     """Rain that a crop can use, mm a month: 0.8 P − 25 above 75 mm, else 0.6 P − 10 (FAO training manual 3, 1986)."""
-    return np.maximum(np.where(monthly_mm > 75, 0.8 * monthly_mm - 25, 0.6 * monthly_mm - 10), 0)
+    return np.asarray(
+        np.maximum(np.where(monthly_mm > 75, 0.8 * monthly_mm - 25, 0.6 * monthly_mm - 10), 0), np.float64
+    )
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,9 @@ def need(
     month = days.astype("datetime64[M]")
     months, of = np.unique(month, return_inverse=True)
     crop = np.bincount(of, kc * climate.et0[inside], len(months))
-    rain = effective_rain(np.bincount(of, np.nan_to_num(climate.rain[inside]), len(months)))
+    rain = effective_rain(
+        np.bincount(of, np.nan_to_num(climate.rain[inside]), len(months)).astype(np.float64)
+    )
     growing = np.bincount(of, grows, len(months)) / np.bincount(of, minlength=len(months))
     rng = np.random.default_rng(SEED)
     drawn = {name: rng.normal(1, spread, (DRAWS, 1)).clip(0.3) for name, spread in SPREAD.items()}

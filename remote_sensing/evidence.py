@@ -1,8 +1,9 @@
 """What speaks for a finding: volume with its uncertainty, score, and reasons in words."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
+from remote_sensing import doubts
 from remote_sensing.compare import Served
 from remote_sensing.options import Quotas
 
@@ -23,37 +24,40 @@ def squash(value: float) -> float:
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
 
 
+def log_odds(chance: float) -> float:
+    """Logarithm of the odds of a chance, kept within 1 in 100."""
+    kept = min(max(chance, 0.01), 0.99)
+    return math.log(kept / (1 - kept))
+
+
+CLEAR, CLEAR_AT, CLEAR_MOST = 2.0, 0.35, 0.4
+"""How much clearness and size weigh: a small or faint object may be none; a large one is no proof against the register."""
+UNSERVED_FIELD, NO_PERMIT = 0.9, 0.8
+"""Chance that "no intake" is right of a field that none reaches, and "no permit" of what an intake serves without one:
+judgement of 2026-11. Of water the positions of the intakes say it (`position`)."""
+
+
 def score(
-    *, kind: str, area_m2: float, least_m2: float, contrast: float, category: str, distance_m: float | None, reach_m: float,
-    flags: dict[str, Any],
+    kind: str, category: str, area_m2: float, least_m2: float, contrast: float, served: Served, short: float, codes: Sequence[str]
 ) -> float:  # fmt: skip
-    """0 to 1: how much a finding is worth a look. Larger, clearer, farther from any intake, newer: higher.
+    """0 to 1, meant as the chance that a finding is right: the odds of its category, its clearness and its doubts.
 
-    Long narrow water is a river or canal as likely as a pond; water that all but touches registered water is
-    likely part of it; shadow lowers, and never hides. The weights are judgement, of 2026-11, until
-    decisions of people calibrate them.
+    `contrast`: how clearly an object is what it seems, 0 to 1; `short`: permitted volume over the lowest estimate;
+    `codes`: see `doubts`.
     """
+    if category in ("no_intake", "new_since_last_date"):
+        odds = log_odds(served.unclaimed if kind == "water_body" else UNSERVED_FIELD)
+    elif category == "no_valid_permit":
+        odds = log_odds(NO_PERMIT)
+    else:
+        odds = min(2.0, -math.log(max(short, 1e-3)))
     clear = squash(0.9 * math.log2(max(area_m2 / least_m2, 1.0)) + 3 * min(max(contrast, 0.0), 0.4) - 1.2)
-    far = 1.0 if distance_m is None else squash(2.5 * (distance_m / reach_m - 1.6))
-    weight = {
-        "new_since_last_date": 1.0,
-        "no_intake": 0.85,
-        "no_valid_permit": 0.75,
-        "permit_too_small": 0.6,
-    }[category]
-    unserved = far if category in ("no_intake", "new_since_last_date") else 0.9
-    made = clear * weight * (0.35 + 0.65 * unserved)
-    if kind == "water_body" and flags["elongation"] > LONG:
-        made *= 0.55
-    if flags["adjoins_served_m2"]:
-        made *= 0.2 if area_m2 < 0.1 * flags["adjoins_served_m2"] else 0.5
-    if flags["at_edge"]:
-        made *= 0.85
-    return round(min(0.99, made * (1 - 0.4 * float(flags["shadow_share"]))), 3)
+    odds += min(CLEAR * (clear - CLEAR_AT), CLEAR_MOST) + doubts.odds(codes)
+    if category == "new_since_last_date":
+        odds += doubts.SUPPORTS["new"].log_odds
+    return round(min(0.99, squash(odds)), 3)
 
 
-LONG = 6.0
-"""Length over width from which water looks like a river or canal."""
 GROWN = 0.8
 """An object of which less than this share was there at the earlier date has grown."""
 
@@ -68,14 +72,16 @@ WHY = {
     "not_in_use": ("未在用", "not in use"),
     "serves_nearer": ("更靠近另一水体", "another water is nearer to it"),
     "takes_groundwater": ("取用地下水", "takes groundwater"),
+    "other_purpose": ("取水用途不是灌溉", "its purpose is not irrigation"),
+    "other_bank": ("隔河", "a river lies between"),
 }
 
 
 def reasons(
-    kind: str, category: str, area_m2: float, served: Served, volume: tuple[float, float, float], permitted_m3: float,
-    before_share: float | None, flags: dict[str, Any],
+    kind: str, category: str, area_m2: float, served: Served, volume: tuple[float, float, float],
+    permitted_m3: float | None, before_share: float | None, codes: Sequence[str],
 ) -> list[dict[str, str]]:  # fmt: skip
-    """Sentences for the person who decides, Chinese and English, the strongest first."""
+    """Sentences for the person who decides, Chinese and English: what was found, what explains it not, what may."""
     zh, en = KINDS[kind]
     found = [
         _r(
@@ -121,10 +127,10 @@ def reasons(
             )
         )
     if category == "permit_too_small":
-        found.append(
-            _r("permit_too_small", f"许可水量 {permitted_m3 / 1e4:.4g} 万m³，低于按面积估算的下限 {volume[0] / 1e4:.4g} 万m³",
-               f"{permitted_m3:,.0f} m³ are permitted, less than the lowest estimate of {volume[0]:,.0f} m³")
-        )  # fmt: skip
+        found.append(_too_small(permitted_m3 or 0.0, volume[0]))
+    if served.by:
+        zh_by, en_by = BY[served.by]
+        found.append(_r(f"by_{served.by}", zh_by, en_by))
     for refused in served.refused[:2]:
         wzh, wen = WHY[refused["why"]]
         found.append(
@@ -134,25 +140,21 @@ def reasons(
                 f"Intake {refused['id']} ({refused['distance_m']:,.0f} m) cannot serve it: {wen}",
             )
         )
-    if flags.get("shadow_share", 0) > 0.3:
-        found.append(_r("shadow", "可能是阴影，请核对", "May be shadow: check"))
-    if flags.get("adjoins_served_m2"):
-        found.append(
-            _r(
-                "adjoins_served",
-                "紧邻有登记取水口的较大水体，可能是其一部分",
-                "All but touches larger water that has a registered intake: may be part of it",
-            )
-        )
-    if kind == "water_body" and flags.get("elongation", 0) > LONG:
-        found.append(
-            _r("river_like", "形状狭长，可能是河道或渠道", "Long and narrow: may be a river or canal")
-        )
-    if flags.get("at_edge"):
-        found.append(
-            _r("at_edge", "位于影像边缘，面积可能不完整", "At the image's edge: its area may be incomplete")
-        )
-    return found
+    return found + doubts.words(codes)
+
+
+BY = {
+    "canal": ("能供水的取水口在流经此处的渠道上游", "An intake that could serve it stands up the canal that runs by"),
+    "area": ("位于取水口的供水范围或灌区内", "It lies in the service area of an intake, or in its irrigation district"),
+}  # fmt: skip
+
+
+def _too_small(permitted_m3: float, lowest_m3: float) -> dict[str, str]:
+    return _r(
+        "permit_too_small",
+        f"可用于此处的许可水量 {permitted_m3 / 1e4:.4g} 万m³，低于估算下限 {lowest_m3 / 1e4:.4g} 万m³",
+        f"Of what is permitted {permitted_m3:,.0f} m³ are left for it, less than the lowest estimate of {lowest_m3:,.0f} m³",
+    )
 
 
 def _r(code: str, zh: str, en: str) -> dict[str, str]:

@@ -1,18 +1,21 @@
 """Which objects the register does not explain, and what speaks for each: objects in, candidates out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import shapely
 
-from remote_sensing import compare, evidence
+from remote_sensing import compare, demand, doubts, evidence, season
 from remote_sensing.options import Options
 from remote_sensing.profile import Point
 from remote_sensing.scene import Scene, to_stored
 from remote_sensing.search import Found
+
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -64,46 +67,41 @@ def judged(
     metric = compare.metric_crs(own)
     measured = own.to_crs(metric)
     register = intakes.to_crs(metric)
-    served = compare.against(measured, [group.kind] * len(own), register, scene.resolution_m, options.reach)
-    adjoining = _adjoining(measured, served, scene.resolution_m) if group.kind == "water_body" else {}
-    facts = _Facts(group, scene, has_before)
+    served = compare.against(measured, [group.kind] * len(own), register, scene.resolution_m, options.reach, options.ground)  # fmt: skip
+    facts = _Facts(group, scene, has_before, measured.to_numpy(), served, options)
+    volumes = [evidence.volumes(group.kind, float(flat.area), options.quotas) for flat in measured]
+    left = _left(served, register, measured.to_numpy(), [low for low, _, _ in volumes])
+    least = options.min_water_m2 if group.kind == "water_body" else options.min_field_m2
     found = []
-    for i, (shape, flat) in enumerate(zip(group.polygons, measured, strict=True)):
-        area = float(flat.area)
-        volume = evidence.volumes(group.kind, area, options.quotas)
+    for i, shape in enumerate(group.polygons):
         share = facts.before_share(i)
-        category, permitted = _category(served[i], register, volume[0], share)
+        category = _category(served[i], register, volumes[i][0], left[i], share)
         if category is None:
             continue
-        flags = facts.flags(i, flat, adjoining.get(i))
-        value = evidence.score(
-            kind=group.kind,
-            area_m2=area,
-            least_m2=options.min_water_m2 if group.kind == "water_body" else options.min_field_m2,
-            contrast=facts.contrast(i),
-            category=category,
-            distance_m=served[i].nearest_m,
-            reach_m=options.reach.water_m if group.kind == "water_body" else options.reach.field_m,
-            flags=flags,
-        )
-        if value < options.min_score:
+        area, codes = float(facts.area[i]), facts.codes(i)
+        short = (left[i] or 0.0) / max(volumes[i][0], 1e-9)
+        raw = evidence.score(group.kind, category, area, least, facts.contrast(i), served[i], short, codes)
+        if raw < options.min_score:
             continue
+        permitted = _permitted(served[i], register)
         measured_values = {
             "area_m2": round(area, 1),
             **facts.measured(i),
             "before_share": None if share is None else round(share, 3),
             "permitted_m3": permitted,
+            "left_m3": left[i],
+            "unclaimed": round(served[i].unclaimed, 3),
             "serving": [int(register["id"].iloc[n]) for n in served[i].serving],
             "refused": list(served[i].refused),
+            "doubts": codes,
             "assumptions": {"reach": vars(options.reach), "quotas": vars(options.quotas)},
-            **flags,
         }
         candidate = Candidate(
-            group.kind, category, value, area, volume[1], volume[0], volume[2], scene.acquired_at,
+            group.kind, category, chance_of(raw, options), area, volumes[i][1], volumes[i][0], volumes[i][2], scene.acquired_at,
             served[i].nearest_id, served[i].nearest_m, served[i].permitted_id, served[i].permitted_m, measured_values,
-            tuple(evidence.reasons(group.kind, category, area, served[i], volume, permitted or 0.0, share, flags)),
+            tuple(evidence.reasons(group.kind, category, area, served[i], volumes[i], left[i], share, codes)),
             _multi(to_stored(scene.grid.crs, shape)),
-            raw_score=value,
+            raw_score=raw,
             serving_intake_ids=tuple(measured_values["serving"]),
             permitted_m3=permitted,
             volume_method="depth" if group.kind == "water_body" else "norm",
@@ -112,10 +110,47 @@ def judged(
     return found
 
 
+def chance_of(raw: float, options: Options) -> float:
+    """The calibrated chance of a raw score, where the options hold a calibration."""
+    if options.calibration is None:
+        return raw
+    return round(float(options.calibration.apply(np.array([raw]))[0]), 3)
+
+
+def with_profile(candidate: Candidate, points: tuple[Point, ...], options: Options) -> Candidate:
+    """A candidate with its dates: of a field they say whether it is watered, and with weather how much it took."""
+    candidate = replace(candidate, profile=points)
+    if candidate.kind == "water_body" or not points:
+        return candidate
+    told = season.of(points, options.climate)
+    odds = evidence.log_odds(candidate.raw_score) + doubts.odds(told.codes)
+    raw = round(min(0.99, evidence.squash(odds)), 3)
+    values = candidate.evidence | {
+        "season": {
+            "dates": told.dates,
+            "dry": list(told.dry),
+            "greener": told.greener,
+            "moister": told.moister,
+        },
+        "doubts": [*candidate.evidence["doubts"], *told.codes],
+    }
+    made = replace(
+        candidate, raw_score=raw, score=chance_of(raw, options), evidence=values,
+        reasons=(*candidate.reasons, *doubts.words(told.codes)),
+    )  # fmt: skip
+    need = demand.need(points, options.climate) if options.climate else None
+    if need is None:
+        return made
+    low, likely, high = need.volume_m3(candidate.area_m2)
+    return replace(made, volume_m3=likely, volume_lo_m3=low, volume_hi_m3=high, volume_method="evapotranspiration")  # fmt: skip
+
+
 class _Facts:
     """What was measured over the objects of one kind."""
 
-    def __init__(self, group: Found, scene: Scene, has_before: bool) -> None:
+    def __init__(
+        self, group: Found, scene: Scene, has_before: bool, shapes: Array, served: list[compare.Served], options: Options
+    ) -> None:  # fmt: skip
         o = group.objects
         self._water, self._scene, self._box, self._pixels = group.kind == "water_body", scene, o.box, o.pixels
         self._index, self._shadow, self._nir, self._red = (
@@ -124,6 +159,14 @@ class _Facts:
         seen = np.maximum(o.sums["seen_before"], 1)
         enough = has_before & (o.sums["seen_before"] > 0.5 * o.pixels)
         self._before = np.where(enough, o.sums["before"] / seen, np.nan)
+        self.area = shapely.area(shapes)
+        self._shapes = shapes
+        self._adjoins = _adjoining(shapes, served, scene.resolution_m) if self._water else {}
+        self._even_sided, self._round = doubts.even_sided(shapes), doubts.roundness(shapes)
+        self._dug = doubts.dug_neighbours(shapes) if self._water else np.empty(0, np.int64)
+        there = float((self.area * np.nan_to_num(self._before))[enough].sum())
+        self._risen = float(self.area[enough].sum()) / there if there else 1.0
+        self._ground_known = options.ground.network is not None or options.ground.areas is not None
 
     def before_share(self, i: int) -> float | None:
         """How much of an object was there at the earlier date; None if that date does not show it."""
@@ -137,34 +180,46 @@ class _Facts:
         return (nir - red) / max(nir + red, 1e-6) - 0.4
 
     def measured(self, i: int) -> dict[str, Any]:
+        """What goes on record of an object."""
         return {
             "pixels": int(self._pixels[i]),
             "water_index": round(float(self._index[i]), 4),
             "nir": round(float(self._nir[i]), 4),
             "red": round(float(self._red[i]), 4),
+            **self._shape(i),
+            "shadow_share": round(float(self._shadow[i]), 3),
+            "adjoins_served_m2": None if i not in self._adjoins else round(self._adjoins[i][1]),
         }
 
-    def flags(self, i: int, flat: shapely.Geometry, adjoins: tuple[int, float] | None) -> dict[str, Any]:
-        """What speaks against a finding, or asks for care."""
+    def _shape(self, i: int) -> dict[str, Any]:
         box, grid = self._box[i], self._scene.grid
         at_edge = box[0] == 0 or box[1] == 0 or box[2] >= grid.width - 1 or box[3] >= grid.height - 1
         return {
-            "elongation": round(_elongation(flat), 2),
+            "elongation": round(_elongation(self._shapes[i]), 2),
+            "even_sided": round(float(self._even_sided[i]), 2),
+            "round": round(float(self._round[i]), 2),
             "at_edge": bool(at_edge),
-            "shadow_share": round(float(self._shadow[i]), 3),
-            "adjoins_served_m2": None if adjoins is None else round(adjoins[1]),
         }
 
+    def codes(self, i: int) -> list[str]:
+        """What speaks against a finding, or for it (`doubts`)."""
+        known = self.measured(i) | {"before_share": self.before_share(i), "area_m2": float(self.area[i])}
+        if not self._water:
+            return doubts.of_field(known, self._index[i] > NEAR_WATER, self._ground_known)
+        # Numbers of a picture are no reflectance: they say nothing of brightness or shadow.
+        if not self._scene.calibrated:
+            known |= {"red": None, "shadow_share": 0.0}
+        return doubts.of_water(i, self._shapes, self.area, known, self._risen, self._dug)
 
+
+NEAR_WATER = -0.1
+"""Mean water index of a field that holds water or borders on it."""
 ADJOINING_PIXELS = 1.5
 """A gap this wide is one mixed pixel: a reed belt, a bridge, a low dike."""
 
 
-def _adjoining(
-    measured: gpd.GeoSeries, served: list[compare.Served], pixel_m: float
-) -> dict[int, tuple[int, float]]:
+def _adjoining(shapes: Array, served: list[compare.Served], pixel_m: float) -> dict[int, tuple[int, float]]:
     """Unserved water that all but touches larger served water: the neighbour, and its area in m²."""
-    shapes = measured.to_numpy()
     rows = np.array([i for i, one in enumerate(served) if one.serving], np.int64)
     others = np.array([i for i, one in enumerate(served) if not one.serving], np.int64)
     if not len(rows) or not len(others):
@@ -183,23 +238,55 @@ NEW_BELOW = 0.3
 """An object of which less than this share was there at the earlier date is new."""
 
 
+def _permitted(served: compare.Served, register: gpd.GeoDataFrame) -> float | None:
+    """What the permits in force of the intakes that serve allow in a year, m³; None where none does, or one says not."""
+    rows = register.iloc[list(served.serving)]
+    permitted = rows[rows["has_valid_permit"]]
+    if permitted.empty or permitted["permitted_m3"].isna().any():
+        return None
+    return float(permitted["permitted_m3"].sum())
+
+
+def _left(
+    served: list[compare.Served], register: gpd.GeoDataFrame, shapes: Array, lowest: list[float]
+) -> list[float | None]:
+    """What the permits leave for each object when the nearest are served first, each with its lowest estimate, m³.
+
+    None where no permit in force serves an object, or one of unstated volume does.
+    """
+    permitted = register["permitted_m3"].to_numpy(np.float64)
+    valid = register["has_valid_permit"].to_numpy(bool)
+    rest = np.where(valid, permitted, 0.0)
+    points = register.geometry.to_numpy()
+    got: list[float | None] = [None] * len(served)
+    wants = list(lowest)
+    pairs = []
+    for i, one in enumerate(served):
+        rows = [n for n in one.serving if valid[n]]
+        if rows and not np.isnan(permitted[rows]).any():
+            got[i] = 0.0
+            pairs += [(float(shapely.distance(points[n], shapes[i])), i, n) for n in rows]
+    for _, i, n in sorted(pairs):
+        given = min(wants[i], rest[n])
+        wants[i] -= given
+        rest[n] -= given
+        got[i] = (got[i] or 0.0) + given
+    return got
+
+
 def _category(
-    served: compare.Served, register: gpd.GeoDataFrame, lowest_m3: float, before_share: float | None
-) -> tuple[str | None, float | None]:
-    """Why the register does not explain an object (None: it does), and what its intakes may take, m³."""
+    served: compare.Served, register: gpd.GeoDataFrame, lowest_m3: float, left_m3: float | None, before_share: float | None
+) -> str | None:  # fmt: skip
+    """Why the register does not explain an object; None: it does."""
     if not served.serving:
-        is_new = before_share is not None and before_share < NEW_BELOW
-        return ("new_since_last_date" if is_new else "no_intake"), None
+        return "new_since_last_date" if before_share is not None and before_share < NEW_BELOW else "no_intake"
     rows = register.iloc[list(served.serving)]
     if (rows["permit_state"] == "exempt").any():
-        return None, None
-    permitted = rows[rows["has_valid_permit"]]
-    if permitted.empty:
-        return "no_valid_permit", None
-    if permitted["permitted_m3"].isna().any():
-        return None, None
-    total = float(permitted["permitted_m3"].sum())
-    return ("permit_too_small" if total < lowest_m3 else None), total
+        return None
+    if not rows["has_valid_permit"].any():
+        return "no_valid_permit"
+    # Rounding apart, whoever gets the lowest estimate is served.
+    return "permit_too_small" if left_m3 is not None and left_m3 < 0.999 * lowest_m3 else None
 
 
 def _elongation(shape: shapely.Geometry) -> float:

@@ -1,6 +1,15 @@
 """What a run may be told."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from remote_sensing.calibration import Calibration
+    from remote_sensing.demand import Climate
 
 KINDS = ("water_body", "irrigated_land")
 
@@ -30,6 +39,18 @@ class Quotas:
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What else is known of the ground; every part may be missing."""
+
+    network: gpd.GeoDataFrame | None = None
+    """Lines of rivers and canals, any CRS (columns: see `network`)."""
+    drawn_downstream: bool = False
+    """Whether the lines run as they are drawn."""
+    areas: gpd.GeoDataFrame | None = None
+    """Polygons of irrigation districts and service areas; `intake_id` or `intake_code` names the intakes of each."""
+
+
+@dataclass(frozen=True)
 class Options:
     """What a run may be told. Distances and quotas are assumptions for the operator to set."""
 
@@ -42,6 +63,11 @@ class Options:
     max_candidates: int = 2_000
     reach: Reach = field(default_factory=Reach)
     quotas: Quotas = field(default_factory=Quotas)
+    ground: Ground = field(default_factory=Ground)
+    climate: Climate | None = None
+    """The weather of the place (`demand.read`): then fields are judged by what they took, not by a norm."""
+    calibration: Calibration | None = None
+    """Turns raw scores into chances; without one the raw score stands."""
     window: int = 2_048
     """Columns of the pieces that a strip is worked on in; their size changes nothing but memory."""
     workers: int = 2

@@ -14,7 +14,7 @@ import shapely
 from rasterio.windows import Window
 
 from remote_sensing import change, chips, profile, report, water
-from remote_sensing.judge import Candidate, judged
+from remote_sensing.judge import Candidate, judged, with_profile
 from remote_sensing.options import KINDS, Options
 from remote_sensing.scene import Scene, SceneError
 from remote_sensing.search import find
@@ -62,7 +62,7 @@ def detect(
     progress(0.72, "与取水口比对 (comparing with the register)")
     candidates = [c for group in found for c in judged(group, newest, earlier is not None, intakes, options)]
     candidates.sort(key=lambda c: -c[0].score)
-    kept = _with_profiles(candidates[: options.max_candidates], newest, ordered, options.workers)
+    kept = _with_profiles(candidates[: options.max_candidates], newest, ordered, options)
     progress(0.78, "制作影像对比图 (cutting the image patches)")
     finished = _with_chips(kept, newest, earlier, out, options.workers, progress)
     grid = newest.grid
@@ -94,11 +94,12 @@ def _previous(ordered: Sequence[Scene]) -> Scene | None:
 
 
 def _with_profiles(
-    candidates: Sequence[tuple[Candidate, shapely.Geometry]], newest: Scene, dates: Sequence[Scene], workers: int
+    candidates: Sequence[tuple[Candidate, shapely.Geometry]], newest: Scene, dates: Sequence[Scene], options: Options
 ) -> list[tuple[Candidate, shapely.Geometry]]:  # fmt: skip
-    """The candidates with their indices on every date."""
-    points = profile.of_shapes(dates, newest.grid.crs, [shape for _, shape in candidates], workers)
-    return [(replace(c, profile=p), shape) for (c, shape), p in zip(candidates, points, strict=True)]
+    """The candidates with their indices on every date and what these say, the likeliest first."""
+    points = profile.of_shapes(dates, newest.grid.crs, [shape for _, shape in candidates], options.workers)
+    made = [(with_profile(c, p, options), s) for (c, s), p in zip(candidates, points, strict=True)]
+    return sorted(made, key=lambda item: -item[0].score)
 
 
 def _with_chips(

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from scipy.optimize import linear_sum_assignment
-from sklearn.isotonic import IsotonicRegression
 
-from remote_sensing import compare, evaluate, scoring
+from remote_sensing import calibration, compare, evaluate, scoring
 from remote_sensing.judge import judged
 from remote_sensing.options import Options
 from remote_sensing.scene import Scene, SceneError
@@ -27,7 +26,6 @@ Progress = Callable[[int, int], None]
 SEEDS = 50
 NOISE_M = 15.0
 """Standard deviation of the noise on an intake's position in each direction, m, where the register states no error."""
-FOLDS = 5
 REGISTERED, HIDDEN, NEVER, UNKNOWN = 0, 1, 2, 3
 
 
@@ -130,13 +128,13 @@ def recover(
         outcomes.append(_judge(trial, out, moved, options, noise_m))
         progress(seed + 1, seeds)
     outcomes = outcomes or [given]
-    chances, calibration = _calibrated(outcomes)
+    chances, told = _calibrated(outcomes)
     plain = given.counts(np.ones(len(given.score)))
     return {
         "kind": "recover",
         "scene": scene.item_id,
         **_summary(outcomes, chances),
-        **calibration,
+        **told,
         "by_size": _by_size(trial, outcomes, chances),
         "given": {
             **plain.figures(),
@@ -179,7 +177,11 @@ def _trial(
     takes = np.concatenate([_source_types(visible), _source_types(hidden)])
     frame = gpd.GeoDataFrame({"source_type": takes}, geometry=flat.to_numpy(), crs=crs)
     # A well takes from no water that is seen from above.
-    owner = np.where(takes == compare.NO_SURFACE, -1, _nearest(flat.to_numpy(), true, reach))
+    owner = np.where(
+        takes == compare.NO_SURFACE,
+        -1,
+        _nearest(flat.to_numpy(), true, reach, compare.SAME_WATER_PIXELS * scene.grid.pixel_m),
+    )
     if known and bodies is not None and "status" in bodies:
         # Who drew the bodies says which of them are registered: neighbours are not mistaken for each other.
         told = bodies["status"].astype(str).to_numpy()
@@ -211,10 +213,17 @@ def _belongs(shapes: Array, bodies: Array) -> npt.NDArray[np.int64]:
     return made
 
 
-def _nearest(points: Array, bodies: Array, reach_m: float) -> npt.NDArray[np.int64]:
+def _nearest(points: Array, bodies: Array, reach_m: float, alike_m: float) -> npt.NDArray[np.int64]:
+    """The body that each point stands at, -1 for none: the nearest, and of those as near (within `alike_m`) the largest.
+
+    A point does not tell a pond from a puddle beside it; intakes stand at ponds.
+    """
     made = np.full(len(points), -1)
-    at, body = shapely.STRtree(bodies).query_nearest(points, max_distance=reach_m, all_matches=False)
-    made[at] = body
+    tree = shapely.STRtree(bodies)
+    (at, _), least = tree.query_nearest(points, max_distance=reach_m, return_distance=True, all_matches=False)
+    for point, metres in zip(at.tolist(), least.tolist(), strict=True):
+        near = tree.query(points[point], predicate="dwithin", distance=metres + alike_m)
+        made[point] = near[np.argmax(shapely.area(bodies[near]))]
     return made
 
 
@@ -284,7 +293,7 @@ def _summary(outcomes: Sequence[Outcome], chances: Sequence[Array]) -> dict[str,
 
 
 def _calibrated(outcomes: Sequence[Outcome]) -> tuple[list[Array], dict[str, Any]]:
-    """The chance of each finding (isotonic, learnt on what held other bodies), and the calibration error.
+    """The chance of each finding, learnt on what held other bodies, and the calibration error.
 
     The same bodies come back in every draw, so whole bodies are held out, never single findings.
     """
@@ -292,19 +301,16 @@ def _calibrated(outcomes: Sequence[Outcome]) -> tuple[list[Array], dict[str, Any
     judged_here = np.concatenate([o.judged for o in outcomes])
     right = np.concatenate([o.right for o in outcomes])
     body = np.concatenate([o.body for o in outcomes])
-    fold = np.where(body >= 0, body % FOLDS, np.arange(len(body)) % FOLDS)
     chance = score.copy()
-    for number in range(FOLDS):
-        train = judged_here & (fold != number)
-        if train.any():
-            fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(
-                score[train], right[train]
-            )
-            chance[fold == number] = fitted.predict(score[fold == number]) if (fold == number).any() else 0
+    known, truth, group = score[judged_here], right[judged_here], body[judged_here]
+    made = calibration.held_out(known, truth, group) if len(known) else None
+    if made is not None:
+        chance[judged_here] = made
+        chance[~judged_here] = calibration.fit(known, truth, group).apply(score[~judged_here])
     ends = np.cumsum([len(o.score) for o in outcomes])[:-1]
     figures = {
-        "ece": scoring.calibration_error(chance[judged_here], right[judged_here]),
-        "ece_raw": scoring.calibration_error(score[judged_here], right[judged_here]),
+        "ece": scoring.calibration_error(chance[judged_here], truth),
+        "ece_raw": scoring.calibration_error(known, truth),
         "scored": int(judged_here.sum()),
     }
     return np.split(chance, ends), figures
