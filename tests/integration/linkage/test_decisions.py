@@ -87,6 +87,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(world: World, log_in: Log
         ({"source": "surface_water"}, []),
         ({"q": "QSK-A2"}, ["QSK-A2"]),
         ({"q": "A3公"}, ["QSK-A3"]),
+        ({"q": "3公"}, ["QSK-A3"]),
         ({"q": "100%_"}, []),
         ({"state": "person"}, []),
     ],
