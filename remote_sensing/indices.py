@@ -53,8 +53,12 @@ def _letters(name: str) -> tuple[str, ...]:
 def _compiled(name: str) -> Any:
     letters = _letters(name)
     signature = f"float32({', '.join(['float32'] * len(letters))})"
-    function = eval(f"lambda {', '.join(letters)}: {formula(name)}", {})  # noqa: S307 - a formula of the library
-    return numba.vectorize([signature], nopython=True)(function)  # type: ignore[no-untyped-call]
+    # Compiled as if it stood in this file, so that the machine code is kept beside it and not made by every process.
+    named = f"index_{name.lower().replace('-', '_')}"
+    place: dict[str, Any] = {"__name__": __name__}
+    source = f"def {named}({', '.join(letters)}): return {formula(name)}"
+    exec(compile(source, __file__, "exec"), place)  # noqa: S102 - a formula of the library
+    return numba.vectorize([signature], nopython=True, cache=True)(place[named])  # type: ignore[no-untyped-call]
 
 
 def compute(name: str, bands: Mapping[str, Floats], out: Floats | None = None) -> Floats:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from remote_sensing import clouds, irrigation, water
+from remote_sensing import clouds, irrigation, memory, water
 from remote_sensing.scene import Scene
 from remote_sensing.strips import HALO, Piece
 
@@ -30,9 +30,14 @@ class Masks:
         self.bands = tuple(name for name in sorted(wanted) if name in scene.bands)
 
     def codes(self, piece: Piece) -> tuple[Codes, Floats]:
-        """Codes (`objects.KIND`, `objects.STRONG`) and the water index of a piece, without its halo."""
+        """Codes (`objects.KIND`, `objects.STRONG`) and the water index of a piece, without its halo.
+
+        The arrays are this thread's own and hold until it asks for the codes of the next piece.
+        """
         shape = (int(piece.window.height), int(piece.window.width))
-        codes, index = np.zeros(shape, np.uint8), np.empty(shape, np.float32)
+        grid = "own" if self.own_grid else "earlier"
+        codes = memory.zeros(f"codes {grid}", shape, np.uint8)
+        index = memory.scratch(f"index {grid}", shape, np.float32)
         told = clouds.quality(self.scene, piece.window) if self.own_grid else None
         for r0, r1 in pairwise(piece.rows):
             for c0, c1 in pairwise(piece.cols):

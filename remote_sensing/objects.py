@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cc3d
 import numba
 import numpy as np
 import numpy.typing as npt
 import shapely
 from rasterio.windows import Window
 
-from remote_sensing import outlines
+from remote_sensing import memory, outlines
 from remote_sensing.scene import Grid
 from remote_sensing.sources import Coding, reflectance
 
@@ -119,9 +118,15 @@ def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> P
     `least`: pixels, by kind, below which an object that touches no side of the piece is not drawn.
     """
     row, col = int(window.row_off), int(window.col_off)
-    labels, count = cc3d.connected_components(codes & KIND, connectivity=8, return_N=True)
-    kind, pixels, strong = (np.zeros(count, np.int64) for _ in range(3))
-    sums, box = np.zeros((count, len(LAYERS))), np.zeros((count, 4), np.int64)
+    labels = memory.scratch("labels", codes.shape, np.int32)
+    count = _label(codes, labels, memory.scratch("parents", (codes.size + 1,), np.int32))
+    kind, pixels, strong = (
+        memory.zeros(name, (count,), np.int64) for name in ("kinds", "pixels", "strong pixels")
+    )
+    sums, box = (
+        memory.zeros("sums", (count, len(LAYERS)), np.float64),
+        memory.zeros("boxes", (count, 4), np.int64),
+    )
     nothing = np.zeros((1, 1), np.uint8) if look.before is None else look.before
     seen = np.zeros((0, 0), np.bool_) if look.seen_before is None else look.seen_before
     _measure(
@@ -138,7 +143,7 @@ def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> P
     made.points[:, 0] += col
     made.points[:, 1] += row
     # Specks that touch no side are too small for ever: a scene has millions of them.
-    number, kept = np.cumsum(drawn) * drawn, drawn[1:]
+    number, kept = np.cumsum(drawn, dtype=np.int32) * drawn, drawn[1:]
     made = outlines.Rings(number[made.label], made.start, made.points)
     north, south, west, east = (number[side] for side in sides)
     border = (north, south, west, east)
@@ -149,6 +154,58 @@ def label(window: Window, codes: Codes, look: Look, least: Sequence[float]) -> P
     whole = outlines.polygons(_only(made, ~goes_on))
     more = (border, _only(made, goes_on), whole)
     return Part(window, kind[kept], pixels[kept], strong[kept], sums[kept], box[kept], *more)
+
+
+@numba.njit(nogil=True, cache=True)
+def _label(codes, labels, parent):  # type: ignore[no-untyped-def]
+    """Number the 8-connected pixels of one kind, from 1 in reading order; returns how many there are.
+
+    `parent` has room for one number a pixel and one more.
+    """
+    height, width = codes.shape
+    count = 0
+    for row in range(height):
+        here, line = codes[row], labels[row]
+        for col in range(width):
+            kind = here[col] & 3
+            if kind == 0:
+                line[col] = 0
+                continue
+            # A neighbour that touches one looked at before was united with it when it was numbered itself.
+            mine = 0
+            if row > 0 and codes[row - 1, col] & 3 == kind:
+                mine = labels[row - 1, col]
+            else:
+                if col > 0 and here[col - 1] & 3 == kind:
+                    mine = line[col - 1]
+                elif row > 0 and col > 0 and codes[row - 1, col - 1] & 3 == kind:
+                    mine = labels[row - 1, col - 1]
+                if row > 0 and col + 1 < width and codes[row - 1, col + 1] & 3 == kind:
+                    other = labels[row - 1, col + 1]
+                    if mine == 0:
+                        mine = other
+                    else:
+                        a, b = _find(parent, mine), _find(parent, other)
+                        parent[max(a, b)] = min(a, b)
+            if mine == 0:
+                count += 1
+                parent[count] = mine = count
+            line[col] = mine
+    number = 0
+    for i in range(1, count + 1):
+        # A parent is smaller than its child, so its number is final.
+        if parent[i] == i:
+            number += 1
+            parent[i] = -number
+        else:
+            root = parent[i]
+            parent[i] = root if root < 0 else parent[root]
+    for row in range(height):
+        line = labels[row]
+        for col in range(width):
+            if line[col]:
+                line[col] = -parent[line[col]]
+    return number
 
 
 @numba.njit(nogil=True, cache=True)

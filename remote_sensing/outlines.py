@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from remote_sensing import memory
+
 Array = npt.NDArray[Any]
 
 
@@ -29,10 +31,9 @@ _STEP_ROW = np.array([0, 1, 0, -1])
 
 
 @numba.njit(nogil=True, cache=True)
-def _walk(labels, wanted, points, starts, owner, step_col, step_row):  # type: ignore[no-untyped-def]
+def _walk(labels, wanted, seen, points, starts, owner, step_col, step_row):  # type: ignore[no-untyped-def]
     """Fill the arrays as far as they reach; returns the number of rings and points that there are."""
     height, width = labels.shape
-    seen = np.zeros((height, width), np.uint8)
     rings = 0
     used = 0
     for row in range(height):
@@ -89,7 +90,8 @@ def rings(labels: Array, wanted: npt.NDArray[np.bool_]) -> Rings:
     while True:
         points = np.empty((room, 2), np.int32)
         starts, owner = np.empty(room // 4 + 1, np.int64), np.empty(room // 4, np.int64)
-        count, used = _walk(labels, wanted, points, starts, owner, _STEP_COL, _STEP_ROW)
+        seen = memory.zeros("walked", labels.shape, np.uint8)
+        count, used = _walk(labels, wanted, seen, points, starts, owner, _STEP_COL, _STEP_ROW)
         if count <= len(owner) and used <= len(points):
             return Rings(owner[:count].copy(), starts[: count + 1].copy(), points[:used].copy())
         room = max(used, 4 * count) + 1

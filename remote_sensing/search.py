@@ -10,7 +10,7 @@ import rasterio
 import rasterio.features
 import shapely
 
-from remote_sensing import change, objects, outlines, strips
+from remote_sensing import change, memory, objects, outlines, strips
 from remote_sensing.masks import CODE, Masks
 from remote_sensing.objects import Look, Objects, Part
 from remote_sensing.options import Options
@@ -19,7 +19,9 @@ from remote_sensing.sources import SceneSource, Source, seen
 from remote_sensing.strips import Piece, Plan
 
 Progress = Callable[[float, str], None]
-CACHE_BYTES = 64 * 2**20
+CACHE_BYTES = 16 * 2**20
+TIDY = 8
+"""Pieces after which free memory is given back."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def find(
         total = len(plan.windows())
         for part in _in_order(pool, work, reading, 2 * options.workers):
             parts.append(part)
+            if len(parts) % TIDY == 0:
+                memory.give_back()
             progress(0.9 * len(parts) / total, "识别水体和植被 (finding water and vegetation)")
     by_kind = objects.collect(parts, scene.grid, least)
     return [_placed(kind, by_kind[CODE[kind]], scene, options) for kind in masks.kinds]

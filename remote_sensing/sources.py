@@ -9,6 +9,7 @@ import numpy.typing as npt
 import rasterio
 from rasterio.windows import Window
 
+from remote_sensing.memory import apart
 from remote_sensing.scene import Band, Grid, Scene, readable
 
 Array = npt.NDArray[Any]
@@ -80,7 +81,9 @@ class SceneSource:
             indexes = [self._bands[i].index for i in mine]
             with readable(file), rasterio.open(file) as source:
                 if (source.width, source.height) == (self._grid.width, self._grid.height):
-                    planes = source.read(indexes, window=window)
+                    kind = np.result_type(*(source.dtypes[index - 1] for index in indexes))
+                    room = apart((len(indexes), int(window.height), int(window.width)), kind)
+                    planes = source.read(indexes, window=window, out=room)
                 else:
                     planes = _interpolated(
                         source, indexes, window, self._grid, [self._nodata[i] for i in mine]

@@ -1,6 +1,5 @@
 """Reading a scene once, from north to south: each pixel is decoded once, and memory follows the strip."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 import shapely
 from rasterio.windows import Window
 
+from remote_sensing import memory
 from remote_sensing.scene import Grid
 from remote_sensing.sources import Array, Coding, Floats, SceneSource, Source, scaled
 
@@ -30,23 +30,6 @@ AHEAD = 2
 def edges(length: int) -> list[int]:
     """Block edges along one side. A rest of less than half a block joins its neighbour."""
     return [*range(0, max(1, length - BLOCK // 2), BLOCK), length]
-
-
-class _Scratch(threading.local):
-    """Memory of one thread that is used again for each block: fresh memory costs more than the sums done in it."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Floats] = {}
-
-    def floats(self, name: str, shape: tuple[int, int]) -> Floats:
-        size = shape[0] * shape[1]
-        held = self._held.get(name)
-        if held is None or held.size < size:
-            held = self._held[name] = np.empty(size, np.float32)
-        return held[:size].reshape(shape)
-
-
-_scratch = _Scratch()
 
 
 @dataclass(frozen=True)
@@ -79,7 +62,7 @@ class Piece:
         across = _shares(c0, c1, int(self.window.width))
         made = {}
         for number, (name, coding) in enumerate(zip(self.names, self.codings, strict=True)):
-            values = made[name] = _scratch.floats(name, shape)
+            values = made[name] = memory.scratch(f"band {name}", shape, np.float32)
             for y, ours_down, theirs_down in down:
                 for x, ours_across, theirs_across in across:
                     part = self.around[y][x]
