@@ -70,6 +70,12 @@ def test_a_shape_in_degrees_finds_its_pixels(tmp_path: Path) -> None:
     assert points[0].ndvi == pytest.approx((4000 - 500) / 4500, abs=0.01)
 
 
+def test_what_is_narrower_than_a_pixel_has_the_pixel_it_lies_in(tmp_path: Path) -> None:
+    ditch = shapely.box(WEST + 303, NORTH - 500, WEST + 304, NORTH - 200)
+    (points,) = profile.of_shapes([scene(tmp_path, "2024-07-01", CROP)], "EPSG:32650", [ditch])
+    assert points[0].ndvi == pytest.approx((4000 - 500) / 4500, abs=1e-3)
+
+
 def test_a_run_gives_each_candidate_its_profile(tmp_path: Path) -> None:
     dates = [scene(tmp_path, "2024-07-01", POND), scene(tmp_path, "2024-04-01", BARE)]
     found = detect(
