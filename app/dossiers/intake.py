@@ -131,8 +131,8 @@ def _candidates(words: Words, found: queries.Rows) -> Section:
             [words.pick("线索", "Finding"), words.pick("类型", "Kind"), words.pick("状态", "State"), words.pick("影像日期", "Image of"), words.pick("距离", "Distance"), words.pick("估算水量", "Estimated volume")],
             [
                 [
-                    parts.named("candidates", row["id"], row["code"]), words.code("kind", row["kind"]),
-                    words.code("candidate", row["state"]), words.moment(row["acquired_at"])[:10], f"{row['distance_m']:,.0f} m",
+                    parts.named("candidates", row["id"], row["code"]), words.value("candidates", "kind", row["kind"]),
+                    words.value("candidates", "state", row["state"]), words.moment(row["acquired_at"])[:10], f"{row['distance_m']:,.0f} m",
                     words.volume(row["volume_m3"]),
                 ]
                 for row in found

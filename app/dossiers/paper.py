@@ -48,7 +48,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Picture:
-    """A photo that belongs to it, as a file."""
+    """A photo or image patch that belongs to it, as a file."""
 
     file: Path
     title: str
@@ -136,8 +136,9 @@ def _lay_out(folder: Path, dossier: Dossier, sheet: Sheet) -> None:
     segno.make(sheet.address, error="m").save(str(folder / "qr.svg"), border=0, scale=4)
     pictures = []
     for number, picture in enumerate(sheet.pictures[:MOST_PICTURES]):
-        shutil.copy(picture.file, folder / f"{number}.webp")
-        pictures.append({"file": f"{number}.webp", "title": picture.title})
+        name = f"{number}{picture.file.suffix}"
+        shutil.copy(picture.file, folder / name)
+        pictures.append({"file": name, "title": picture.title})
     box = box_of(dossier.points)
     shown = None
     if box is not None and sheet.map_png is not None:
@@ -170,7 +171,8 @@ def _section(words: Words, section: Section, pictures: Sequence[Mapping[str, str
     return found | {
         "nothing": section.is_empty,
         "entries": [entry.model_dump() | {"at": words.moment(entry.at)} for entry in section.entries],
-        "pictures": pictures if section.id == "documents" else [],
+        "pictures": pictures if section.id in ("documents", "chips") else [],
+        "large": section.id == "chips",
     }
 
 

@@ -163,3 +163,49 @@ def review_decisions(session: Session, batches: list[int], items: list[int]) -> 
 
 def is_demo(session: Session) -> bool:
     return bool(session.execute(text("select to_regclass('shuitu.demo') is not null")).scalar_one())
+
+
+def candidate(session: Session, candidate_id: int) -> dict[str, Any]:
+    """A finding with its scenes and its run; of a run that is wider than the scope, only what the finding says of it.
+
+    Raises NotFound if there is none in scope.
+    """
+    found = _many(
+        session,
+        """select c.*, st_x(p) as lon, st_y(p) as lat, r.actor_name as run_actor, r.method, r.versions,
+                  c.evidence ->> 'scene' as scene_after, a.acquired_at as acquired_after, a.sensor as sensor_after,
+                  c.evidence ->> 'previous' as scene_before, b.acquired_at as acquired_before, b.sensor as sensor_before
+           from shuitu.candidates c cross join lateral st_pointonsurface(c.geom) p
+           left join shuitu.detection_runs r on r.id = c.run_id
+           left join shuitu.scenes a on a.item_id = c.evidence ->> 'scene'
+           left join shuitu.scenes b on b.item_id = c.evidence ->> 'previous' where c.id = :id""",
+        id=candidate_id,
+    )
+    if not found:
+        raise NotFound(
+            f"没有线索 {candidate_id}，或不在您的辖区内 (no such finding, or outside your jurisdiction)"
+        )
+    return found[0]
+
+
+def serving(session: Session, candidate_id: int) -> Rows:
+    """The intakes that could serve a finding, a row for each permit they are under today."""
+    return _many(
+        session,
+        """select i.id, i.code, i.name, p.permit_no, p.holder_name, p.status as permit_status, p.valid_to, p.annual_volume_m3
+           from shuitu.candidates c join shuitu.intakes i on i.id = any(c.serving_intake_ids)
+           left join shuitu.permit_intakes l on l.intake_id = i.id and l.valid_to is null
+           left join shuitu.permits p on p.id = l.permit_id where c.id = :id order by i.code, p.permit_no""",
+        id=candidate_id,
+    )
+
+
+def candidate_decisions(session: Session, candidate_id: int) -> Rows:
+    """What people did with a finding, the newest first."""
+    return _many(
+        session,
+        """select d.decision, d.reason, d.note, d.actor_name, d.decided_at,
+                  exists (select 1 from shuitu.candidate_decisions u where u.undoes = d.id) as undone
+           from shuitu.candidate_decisions d where d.candidate_id = :id order by d.id desc""",
+        id=candidate_id,
+    )

@@ -12,12 +12,12 @@ from app.db.engine import transaction
 from app.deps import CurrentActor, Services, ServicesDep, Tx, base_url, require
 from app.documents import queries as documents
 from app.documents.files import Store
-from app.dossiers import intake, paper, permit
+from app.dossiers import candidate, intake, paper, permit
 from app.dossiers.sections import Dossier, Lang, Layer
 from app.errors import NotFound
 
 router = APIRouter(prefix="/api/dossiers", tags=["dossiers"])
-MAKERS = {"intakes": intake.dossier, "permits": permit.dossier}
+MAKERS = {"intakes": intake.dossier, "permits": permit.dossier, "candidates": candidate.dossier}
 MapPicture = Callable[[Actor, paper.Box, tuple[int, int], Lang], Awaitable[bytes | None]]
 """Draws the map as an actor sees it, as PNG: a box in Web Mercator, width and height in pixels; None where it cannot.
 In `services.parts`."""
@@ -40,7 +40,7 @@ async def on_paper(
     sheet = paper.Sheet(
         lang=lang,
         printed_by=caller.display_name or caller.username,
-        address=f"{base_url(request, services.settings)}/dossier/{layer}/{entity_id}",
+        address=base_url(request, services.settings) + _address(layer, entity_id),
         map_png=None if box is None else await draw(caller, box, paper.MAP_PX, lang),
         pictures=pictures,
     )
@@ -75,6 +75,13 @@ async def on_the_map(
     return Response(content, media_type="image/png", headers={"Cache-Control": "private, no-store"})
 
 
+def _address(layer: Layer, entity_id: int) -> str:
+    """Where it is found again: a finding at the analysts' desk."""
+    if layer == "candidates":
+        return f"/candidates?sel=candidates:{entity_id}"
+    return f"/dossier/{layer}/{entity_id}"
+
+
 def _read(
     services: Services, actor: Actor, layer: Layer, entity_id: int, lang: Lang
 ) -> tuple[Dossier, list[paper.Picture]]:
@@ -82,6 +89,9 @@ def _read(
     store = Store(services.settings.documents_dir)
     with transaction(services.engine, actor) as session:
         found = MAKERS[layer](session, entity_id, lang)
+        if layer == "candidates":
+            pictures = candidate.pictures(session, entity_id, lang, services.settings.data_dir)
+            return found, [one for one in pictures if one.file.is_file()]
         pictures = [
             paper.Picture(store.thumbnail(row["digest"]), row["title"] or row["filename"])
             for row in documents.of(session, layer, entity_id)
@@ -94,5 +104,5 @@ def _read(
 def dossier(
     layer: Layer, entity_id: int, tx: Tx, lang: Lang = "zh", actor: Actor = require(Permission.READ)
 ) -> Dossier:
-    """Everything known about an intake 取水口 or a permit 取水许可, worded in one language."""
+    """Everything known about an intake 取水口, a permit 取水许可 or a finding 疑似线索, worded in one language."""
     return MAKERS[layer](tx, entity_id, lang)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-Layer = Literal["intakes", "permits"]
+Layer = Literal["intakes", "permits", "candidates"]
 Lang = Literal["zh", "en"]
 
 
@@ -81,7 +81,7 @@ class Dossier(BaseModel):
     number: str
     """Code or permit number."""
     state: str
-    """Permit state of an intake, status of a permit: a code."""
+    """Permit state of an intake, status of a permit, state of a finding: a code."""
     state_text: str
     demo: bool
     """The register that it stands in was generated."""

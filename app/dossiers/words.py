@@ -72,12 +72,6 @@ CODES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "province": ("省级", "province"),
         "basin": ("流域", "basin agency"),
     },
-    "candidate": {
-        "suspected": ("疑似", "suspected"),
-        "confirmed": ("属实", "confirmed"),
-        "rejected": ("不属实", "rejected"),
-    },
-    "kind": {"water_body": ("水体", "water body"), "irrigated_land": ("灌溉地", "irrigated land")},
 }
 
 

@@ -10,12 +10,13 @@ COMPOSITES: Mapping[Render, tuple[tuple[str, ...], ...]] = {
     "swir": (("swir16", "nir", "red"), ("swir22", "nir", "red")),
 }
 """Bands for red, green and blue on screen; the first composite that the scene has."""
-INDICES: Mapping[Render, tuple[str, tuple[str, ...], str, float]] = {
-    "ndvi": ("NDVI", ("nir", "red"), "rdylgn", 0.9),
-    "ndwi": ("NDWI", ("green", "nir"), "rdbu", 0.8),
-    "mndwi": ("MNDWI", ("green", "swir16"), "rdbu", 0.8),
+INDICES: Mapping[Render, tuple[tuple[str, str], str, float]] = {
+    "ndvi": (("nir", "red"), "rdylgn", 0.9),
+    "ndwi": (("green", "nir"), "rdbu", 0.8),
+    "mndwi": (("green", "swir16"), "rdbu", 0.8),
 }
-"""An index, its bands, its colour map, and where that ends on both sides of 0."""
+"""Normalised differences of two bands: vegetation (Rouse et al. 1974), water (McFeeters 1996; Xu 2006), each with its
+colour map and where that ends on both sides of 0."""
 
 
 def renderings(bands: Collection[str]) -> list[Render]:
@@ -24,4 +25,4 @@ def renderings(bands: Collection[str]) -> list[Render]:
     composites: list[Render] = [
         name for name, sets in COMPOSITES.items() if any(have.issuperset(s) for s in sets)
     ]
-    return composites + [name for name, (_, needs, *_) in INDICES.items() if have.issuperset(needs)]
+    return composites + [name for name, (needs, *_) in INDICES.items() if have.issuperset(needs)]

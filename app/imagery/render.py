@@ -19,7 +19,6 @@ from app.errors import InvalidInput, NotFound, UnreadableFile
 from app.imagery.looks import COMPOSITES, INDICES, renderings
 from app.imagery.schemas import ENDINGS, Ending, Render
 from app.imagery.service import stamp
-from remote_sensing import indices
 from remote_sensing.scene import Band, Scene
 
 SIZE = 256
@@ -44,11 +43,12 @@ def tile(
     Raises InvalidInput where the scene lacks the bands, NotFound or UnreadableFile where its file is gone or damaged.
     """
     if render in INDICES:
-        code, names, colours, end = INDICES[render]
+        names, colours, end = INDICES[render]
         if not set(names) <= set(scene.bands):
             raise _lacking(scene, render)
         values, seen = _bands(scene, names, at)
-        index = indices.compute(code, dict(zip(names, values, strict=True)))
+        with np.errstate(all="ignore"):
+            index = (values[0] - values[1]) / (values[0] + values[1])
         seen &= np.isfinite(index)
         planes = _scaled(np.nan_to_num(index)[None], ((-end, end),))
         return _encoded(planes, seen, ending, colours)
@@ -97,20 +97,24 @@ def _bands(
     """The bands over a tile in their units, shape (bands, 256, 256), and where all of them have data."""
     z, x, y = at
     box = GRID.xy_bounds(morecantile.Tile(x, y, z))
-    planes: list[Floats] = []
+    values = np.empty((len(names), SIZE, SIZE), np.float32)
     seen = np.ones((SIZE, SIZE), bool)
-    for name in names:
-        band = scene.bands[name]
-        with _open(band.file) as source:
+    # The bands of one file are warped in one go.
+    files: dict[tuple[str, float | None], list[int]] = {}
+    for n, name in enumerate(names):
+        files.setdefault((scene.bands[name].file, scene.bands[name].nodata), []).append(n)
+    for (file, nodata), places in files.items():
+        bands = [scene.bands[names[n]] for n in places]
+        with _open(file) as source:
             found = reader.part(
                 source, (box.left, box.bottom, box.right, box.top), dst_crs=WEB_MERCATOR_CRS, bounds_crs=WEB_MERCATOR_CRS,
-                width=SIZE, height=SIZE, indexes=[band.index], nodata=band.nodata, vrt_options=_alpha(source, band),
-                resampling_method="bilinear", reproject_method="bilinear",
+                width=SIZE, height=SIZE, indexes=[band.index for band in bands], nodata=nodata,
+                vrt_options=_alpha(source, bands[0]), resampling_method="bilinear", reproject_method="bilinear",
             )  # fmt: skip
-        values = found.array.data[0].astype(np.float32)
-        seen &= ~np.ma.getmaskarray(found.array)[0] & np.isfinite(values)
-        planes.append(values * np.float32(band.scale) + np.float32(band.offset))
-    return np.stack(planes), seen
+        seen &= ~np.ma.getmaskarray(found.array).any(axis=0)
+        for n, band, plane in zip(places, bands, found.array.data, strict=True):
+            values[n] = plane.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
+    return values, seen & np.isfinite(values).all(axis=0)
 
 
 def _alpha(source: rasterio.DatasetReader, band: Band) -> dict[str, bool] | None:

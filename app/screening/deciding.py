@@ -4,14 +4,15 @@ import json
 from typing import Any
 from uuid import UUID, uuid4
 
+import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.changes import service as changes
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 from app.screening import areas, queries, rules
-from app.screening.schemas import Action, Decision, Filters
+from app.screening.schemas import Action, Decision, Filters, NewOutline
 
 LOCKED = """select id, code, state, version, county_code, basin_id, reason, decision_note, decided_by, decided_at
             from shuitu.candidates where id = :id for update"""
@@ -131,15 +132,14 @@ def decide_all(
     return {"bulk": bulk, "count": len(ids)}
 
 
-def redraw(
-    session: Session, actor: Actor, candidate_id: int, geometry: dict[str, Any], note: str, version: int
-) -> dict[str, Any]:
-    """Give a candidate the outline that a person drew; its area follows, and its volume with the area.
+def redraw(session: Session, actor: Actor, candidate_id: int, given: NewOutline) -> dict[str, Any]:
+    """Give a candidate the outline that a person drew, add to it or cut from it; area and volume follow.
 
-    Raises NotFound, InvalidInput for what is no polygon or lies elsewhere, Conflict if the candidate changed meanwhile.
+    Raises NotFound, InvalidInput for what is no polygon or leaves nothing, Conflict if the candidate changed meanwhile.
     """
-    shape = areas.polygon(geometry, "geometry")
-    row = _locked(session, candidate_id, version)
+    drawn = areas.polygon(given.geometry, "geometry")
+    row = _locked(session, candidate_id, given.version)
+    shape = _drawn(session, candidate_id, drawn, given.how)
     session.execute(
         text("""with kept as (
                    select jsonb_build_object('geometry', st_asgeojson(geom, 9)::jsonb, 'area_m2', area_m2, 'volume_m3', volume_m3,
@@ -155,10 +155,25 @@ def redraw(
                  insert into shuitu.candidate_decisions
                    (candidate_id, decision, note, actor_id, actor_name, county_code, basin_id, before, version_after)
                  select :id, 'redraw', :note, :actor_id, :name, :county, :basin, kept.before, changed.version from kept, changed"""),
-        {"wkt": shape.wkt, "note": note, "actor_id": actor.user_id, "name": actor.username} | _of(row),
+        {"wkt": shape.wkt, "note": given.note, "actor_id": actor.user_id, "name": actor.username} | _of(row),
     )
     _told(session, actor, "redraw", row.county_code, row.basin_id, candidate_id)
     return queries.one(session, candidate_id)
+
+
+def _drawn(session: Session, candidate_id: int, drawn: shapely.Geometry, how: str) -> shapely.Geometry:
+    if how == "replace":
+        return drawn
+    wkb = session.execute(
+        text("select st_asbinary(geom) from shuitu.candidates where id = :id"), {"id": candidate_id}
+    ).scalar_one()
+    now = shapely.from_wkb(bytes(wkb))
+    made = shapely.union(now, drawn) if how == "add" else shapely.difference(now, drawn)
+    if made.is_empty:
+        raise InvalidInput(
+            "切除后没有剩余，请改判为不属实 (nothing is left: reject the candidate instead)", field="geometry"
+        )
+    return areas.polygon(shapely.geometry.mapping(made), "geometry")
 
 
 def add_note(session: Session, actor: Actor, candidate_id: int, note: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ TITLES = {
     "scene_before": ("上期影像", "Scene before"), "nearest_intake": ("最近取水口", "Nearest intake"),
     "nearest_intake_m": ("距最近取水口(m)", "Distance to it (m)"), "nearest_permitted": ("最近有证取水口", "Nearest permitted intake"),
     "nearest_permitted_m": ("距最近有证取水口(m)", "Distance to it (m)"), "findings": ("依据", "Findings"),
-    "reason": ("判定理由", "Reason"), "note": ("说明", "Note"), "decided_by": ("判定人", "Decided by"),
+    "note": ("说明", "Note"), "decided_by": ("判定人", "Decided by"),
     "decided_at": ("判定时间", "Decided at"), "redrawn": ("人工勾绘", "Outline drawn by a person"), "lon": ("经度", "Longitude"),
     "lat": ("纬度", "Latitude"),
 }  # fmt: skip
@@ -117,7 +117,7 @@ def _sheet(rows: Iterator[dict[str, Any]], lang: Lang, target: Path) -> None:
         heads.append(cell)
     sheet.append(heads)
     for row in rows:
-        sheet.append([_worded(name, row[name], row, lang) for name in NAMES])
+        sheet.append([_worded(name, row[name], lang) for name in NAMES])
     book.save(target)
 
 
@@ -132,12 +132,9 @@ def _title(name: str, lang: Lang) -> str:
     return title.zh if lang == "zh" else title.en
 
 
-def _worded(name: str, value: Any, row: Mapping[str, Any], lang: Lang) -> Any:
+def _worded(name: str, value: Any, lang: Lang) -> Any:
     if value is None:
         return None
-    if name == "reason":
-        known = [reasons[value] for reasons in rules.REASONS.values() if value in reasons]
-        return known[0][lang == "en"] if known else value
     if isinstance(value, bool):
         return ("是" if value else "否") if lang == "zh" else ("yes" if value else "no")
     if name in ("acquired_at", "decided_at"):

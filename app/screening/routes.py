@@ -144,9 +144,7 @@ def redraw(
     candidate_id: int, given: NewOutline, tx: Tx, actor: Actor = require(Permission.DECIDE)
 ) -> CandidateOut:
     """Draw or cut its outline; area and volume follow."""
-    return CandidateOut.model_validate(
-        deciding.redraw(tx, actor, candidate_id, given.geometry, given.note, given.version)
-    )
+    return CandidateOut.model_validate(deciding.redraw(tx, actor, candidate_id, given))
 
 
 @router.get("/candidates/{candidate_id}/profile")

@@ -22,34 +22,16 @@ TITLES: Mapping[State, tuple[str, str]] = {
     "confirmed": ("属实", "confirmed"),
     "rejected": ("不属实", "rejected"),
 }
-REASONS: Mapping[Decision, Mapping[str, tuple[str, str]]] = {
-    "confirm": {
-        "seen_in_image": ("影像清晰可辨", "clear in the image"),
-        "works_at_bank": ("可见取水工程", "works at the bank are seen"),
-        "visited": ("现场核实", "verified on site"),
-        "holder_admits": ("当事人承认", "the holder admits it"),
-        "other": ("其他", "other"),
-    },
+REASONS: Mapping[Decision, tuple[str, ...]] = {
+    "confirm": ("seen_in_image", "works_at_bank", "visited", "holder_admits", "other"),
     # The frequent false alarms of screening by imagery.
-    "reject": {
-        "natural_water": ("天然湖泊、河流", "natural lake or river"),
-        "rain_or_flood": ("雨后积水、洪水", "rainwater or flood"),
-        "rain_fed": ("雨养作物或水田", "rain-fed crop or paddy"),
-        "district_canal": ("灌区渠系供水", "served by an irrigation district's canal"),
-        "public_supply": ("公共供水的鱼塘等", "pond on public supply"),
-        "reservoir": ("水库调度水位变化", "regulation of a reservoir"),
-        "shadow_snow_cloud": ("阴影、积雪或云", "shadow, snow or cloud"),
-        "registered": ("已有登记，位置有偏差", "registered, at a wrong position"),
-        "exempt": ("依法无需办证", "exempt by law"),
-        "other": ("其他", "other"),
-    },
-    "unsure": {
-        "needs_visit": ("须现场核实", "needs a visit"),
-        "poor_image": ("影像不清", "the image is not clear"),
-        "register_unclear": ("登记信息不清", "the register is not clear"),
-        "other": ("其他", "other"),
-    },
-}
+    "reject": (
+        "natural_water", "rain_or_flood", "rain_fed", "district_canal", "public_supply", "reservoir", "shadow_snow_cloud",
+        "registered", "exempt", "other",
+    ),
+    "unsure": ("needs_visit", "poor_image", "register_unclear", "other"),
+}  # fmt: skip
+"""Reasons that a decision may have; the layer `candidates` has their words."""
 BEIJING = timezone(timedelta(hours=8))
 """China has one time: UTC+8."""
 SAME_PLACE = 0.5
@@ -74,7 +56,7 @@ def before(decision: Decision) -> list[State]:
 
 def check_reason(decision: Decision, reason: str, note: str) -> None:
     """A rejected clue needs a reason, by its code or in words. Raises InvalidInput for none, or one that is not known."""
-    known = REASONS.get(decision, {})
+    known = REASONS.get(decision, ())
     if reason and reason not in known:
         raise InvalidInput(
             f"理由 {reason!r} 不适用于此判定 (no such reason for this decision)",

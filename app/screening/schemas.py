@@ -136,6 +136,7 @@ class NewNote(BaseModel):
 
 class NewOutline(BaseModel):
     geometry: dict[str, Any] = Field(description="GeoJSON polygon in CRS84")
+    how: Literal["replace", "add", "cut"] = "replace"
     note: str = Field("", max_length=2000)
     version: int
 

@@ -347,7 +347,9 @@ class _Watch:
 
     def __call__(self, share: float, step: str) -> None:
         """`share` is of the places that were left when this began; those done before count, too."""
-        self._share = (self.done_before + share * (self.total - self.done_before)) / max(1, self.total)
+        # Steps that go on side by side tell in no order.
+        now = (self.done_before + share * (self.total - self.done_before)) / max(1, self.total)
+        self._share = max(self._share, now)
         try:
             self._then(self._share, step)
         except Cancelled:

@@ -53,6 +53,10 @@ it("lays imagery above the ground and below the register", () => {
 		"imagery",
 		"intakes",
 	]);
+	const source = compose(SERVER, kinds, { ...PLAIN, overlay: { ...overlay, like: 2 } }).sources.imagery;
+	expect(source).toMatchObject({
+		tiles: [`${location.origin}/imagery/3/{z}/{x}/{y}.webp?render_as=true&like=2`],
+	});
 });
 it("asks for tiles under the filter, of the filtered layer only", () => {
 	const made = compose(SERVER, kinds, { ...PLAIN, filters: new Map([["intakes", "status IN ('in_use')"]]) });

@@ -13,6 +13,7 @@ const FULL: View = {
 	open: "region",
 	pin: [119.5, 32.8],
 	scene: 3,
+	before: 2,
 	day: "2024-06-30",
 	bands: "false_colour",
 	theme: "dark",

@@ -66,12 +66,12 @@ create or replace view map.permits as
          (select count(*)::integer from shuitu.permit_intakes pi
            where pi.permit_id = p.id and pi.valid_to is null) as intakes,
          m.geom, map.volume_class(p.annual_volume_m3) as volume_class,
-         extract(year from p.valid_from)::integer as valid_from_year
+         extract(year from p.valid_from)::integer as valid_from_year, p.basin_id
   from map.permit_points m join shuitu.permits p on p.id = m.id
   union all
   select p.id, p.permit_no, p.holder_name, p.status, p.annual_volume_m3, p.source_type, p.purpose,
          p.issuing_authority, p.supervising_authority, p.county_code, p.valid_from, p.valid_to,
-         i.intakes, i.geom, map.volume_class(p.annual_volume_m3), extract(year from p.valid_from)::integer
+         i.intakes, i.geom, map.volume_class(p.annual_volume_m3), extract(year from p.valid_from)::integer, p.basin_id
   from (select distinct permit_id from shuitu.permit_intakes where valid_to is null) guest
   join shuitu.permits p on p.id = guest.permit_id
   join lateral (
@@ -84,7 +84,7 @@ create or replace view map.permits as
                      or p.basin_id = shuitu.scope_basin(), false);
 
 create or replace view map.candidates as
-  select id, code, kind, category, state, score, area_m2, volume_m3, county_code, acquired_at, generated, geom
+  select id, code, kind, category, state, score, area_m2, volume_m3, county_code, acquired_at, generated, geom, reason
   from shuitu.candidates;
 
 -- An intake that is neither linked nor ended has no permit (app/registry/links.py): it is not looked for. That is most

@@ -513,7 +513,7 @@ export interface paths {
         };
         /**
          * Scenes
-         * @description The catalogue of scenes, the newest first.
+         * @description The catalogue of scenes over one's jurisdiction, the newest first.
          */
         get: operations["scenes_api_scenes_get"];
         put?: never;
@@ -524,7 +524,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/imagery/{scene_id}/{z}/{x}/{y}.png": {
+    "/imagery/{scene_id}/tilejson.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tilejson
+         * @description How to draw the scene in a GIS program.
+         */
+        get: operations["tilejson_imagery__scene_id__tilejson_json_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/imagery/{scene_id}/{z}/{x}/{y}.{ending}": {
         parameters: {
             query?: never;
             header?: never;
@@ -533,9 +553,9 @@ export interface paths {
         };
         /**
          * Tile
-         * @description A tile of a scene in natural or false colour; 204 where the scene has nothing.
+         * @description A tile of a scene as bands or as an index; 204 where the scene has nothing.
          */
-        get: operations["tile_imagery__scene_id___z___x___y__png_get"];
+        get: operations["tile_imagery__scene_id___z___x___y___ending__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -832,6 +852,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/candidates/export.{ending}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description The candidates that the filters choose, as a GeoPackage, GeoParquet or XLSX file.
+         */
+        get: operations["export_api_candidates_export__ending__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide All
+         * @description One decision on all candidates that filters choose.
+         */
+        post: operations["decide_all_api_candidates_decisions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/decisions/{decision_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo
+         * @description Take one step back: a decision, an outline, a note.
+         */
+        post: operations["undo_api_candidates_decisions__decision_id__undo_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/decisions/bulk/{bulk}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo All
+         * @description Take a decision by filter back, of those candidates that nobody changed since.
+         */
+        post: operations["undo_all_api_candidates_decisions_bulk__bulk__undo_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/candidates/{candidate_id}": {
         parameters: {
             query?: never;
@@ -863,9 +963,69 @@ export interface paths {
         put?: never;
         /**
          * Decide
-         * @description Confirm 属实, reject 不属实, or take a decision back.
+         * @description Confirm 属实, reject 不属实, call it unsure 存疑待查, or take a decision back.
          */
         post: operations["decide_api_candidates__candidate_id__decisions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/{candidate_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Note
+         * @description Put a note beside a candidate.
+         */
+        post: operations["note_api_candidates__candidate_id__notes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/{candidate_id}/outline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redraw
+         * @description Draw or cut its outline; area and volume follow.
+         */
+        post: operations["redraw_api_candidates__candidate_id__outline_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/candidates/{candidate_id}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Profile
+         * @description Indices of the object and its surroundings on every scene on file that shows it, oldest first.
+         */
+        get: operations["profile_api_candidates__candidate_id__profile_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -886,6 +1046,30 @@ export interface paths {
         get: operations["chip_api_candidates__candidate_id__chips__which__png_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calibrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calibration
+         * @description How far the score holds, and whether enough was decided to calibrate it anew.
+         */
+        get: operations["calibration_api_calibrations_get"];
+        put?: never;
+        /**
+         * Calibrate
+         * @description Fit the score to what was decided in one's jurisdiction; the open candidates get the new score.
+         */
+        post: operations["calibrate_api_calibrations_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -925,7 +1109,7 @@ export interface paths {
         };
         /**
          * Run
-         * @description Where a run stands.
+         * @description Where a run stands, place by place.
          */
         get: operations["run_api_runs__run_id__get"];
         put?: never;
@@ -947,9 +1131,29 @@ export interface paths {
         put?: never;
         /**
          * Cancel
-         * @description Stop a run; it leaves no candidates.
+         * @description Stop a run; the candidates of the places that are finished stay.
          */
         post: operations["cancel_api_runs__run_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Let a run go on with the places that are left or that failed.
+         */
+        post: operations["resume_api_runs__run_id__resume_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -968,6 +1172,26 @@ export interface paths {
          * @description The run's report, as a page.
          */
         get: operations["report_api_runs__run_id__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/places/{number}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Place Report
+         * @description The report of one place of the run, as a page.
+         */
+        get: operations["place_report_api_runs__run_id__places__number__report_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1637,7 +1861,7 @@ export interface paths {
         };
         /**
          * Dossier
-         * @description Everything known about an intake 取水口 or a permit 取水许可, worded in one language.
+         * @description Everything known about an intake 取水口, a permit 取水许可 or a finding 疑似线索, worded in one language.
          */
         get: operations["dossier_api_dossiers__layer___entity_id__get"];
         put?: never;
@@ -1886,6 +2110,22 @@ export interface components {
             /** Actions */
             actions: ("remove" | "submit" | "withdraw" | "approve" | "return" | "return_item" | "draw" | "judge")[];
         };
+        /**
+         * Bin
+         * @description Candidates of a range of scores: what the score says of them, and what people said.
+         */
+        Bin: {
+            /** Lo */
+            lo: number;
+            /** Hi */
+            hi: number;
+            /** Count */
+            count: number;
+            /** Mean Score */
+            mean_score: number;
+            /** Confirmed Share */
+            confirmed_share: number;
+        };
         /** Body_submit_api_imports_post */
         Body_submit_api_imports_post: {
             /** Kind */
@@ -1947,6 +2187,67 @@ export interface components {
             rows: components["schemas"]["BriefOut"][];
             total: components["schemas"]["BriefOut"];
         };
+        /**
+         * CalibrationOut
+         * @description How the score was held against decisions: before and after, on candidates that the fit had not seen.
+         */
+        CalibrationOut: {
+            /** Id */
+            id: number;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Actor Name */
+            actor_name: string;
+            /** Method */
+            method: string;
+            /** Decided */
+            decided: number;
+            /** Confirmed */
+            confirmed: number;
+            /** Rejected */
+            rejected: number;
+            /** Ece Before */
+            ece_before: number;
+            /** Ece After */
+            ece_after: number;
+            /** Brier Before */
+            brier_before: number;
+            /** Brier After */
+            brier_after: number;
+            /** Bins Before */
+            bins_before: components["schemas"]["Bin"][];
+            /** Bins After */
+            bins_after: components["schemas"]["Bin"][];
+            /** Curve */
+            curve: [
+                number,
+                number
+            ][];
+            /** Changed */
+            changed: number;
+        };
+        /**
+         * CalibrationState
+         * @description What the desk shows: the calibration in use, and whether another can be made.
+         */
+        CalibrationState: {
+            current: components["schemas"]["CalibrationOut"] | null;
+            /** Decided */
+            decided: number;
+            /** Confirmed */
+            confirmed: number;
+            /** Rejected */
+            rejected: number;
+            /** Since */
+            since: number;
+            /** Least */
+            least: number;
+            /** Possible */
+            possible: boolean;
+        };
         /** CandidateFigures */
         CandidateFigures: {
             /**
@@ -1985,7 +2286,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "suspected" | "confirmed" | "rejected";
+            state: "suspected" | "unsure" | "confirmed" | "rejected";
             /** Score */
             score: number;
             /** Area M2 */
@@ -2023,6 +2324,8 @@ export interface components {
             version: number;
             /** Run Id */
             run_id: number;
+            /** Raw Score */
+            raw_score: number | null;
             /** Reasons */
             reasons: components["schemas"]["Reason"][];
             /** Evidence */
@@ -2031,10 +2334,16 @@ export interface components {
             };
             nearest_intake: components["schemas"]["NearIntake"] | null;
             nearest_permitted: components["schemas"]["NearIntake"] | null;
+            /** Serving */
+            serving: components["schemas"]["Serving"][];
+            /** Profile */
+            profile: components["schemas"]["ProfilePoint"][];
             /** Geometry */
             geometry: {
                 [key: string]: unknown;
             };
+            /** Redrawn */
+            redrawn: boolean;
             /** Decisions */
             decisions: components["schemas"]["DecisionOut"][];
         };
@@ -2067,7 +2376,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "suspected" | "confirmed" | "rejected";
+            state: "suspected" | "unsure" | "confirmed" | "rejected";
             /** Score */
             score: number;
             /** Area M2 */
@@ -2270,13 +2579,27 @@ export interface components {
             /** Permit Points Without Intake */
             permit_points_without_intake: number;
         };
+        /** Decided */
+        Decided: {
+            /**
+             * Bulk
+             * Format: uuid
+             */
+            bulk: string;
+            /** Count */
+            count: number;
+        };
         /** DecisionOut */
         DecisionOut: {
+            /** Id */
+            id: number;
             /**
              * Decision
              * @enum {string}
              */
-            decision: "confirm" | "reject" | "reopen";
+            decision: "confirm" | "reject" | "unsure" | "reopen" | "redraw" | "note" | "undo";
+            /** Reason */
+            reason: string;
             /** Note */
             note: string;
             /** Actor Name */
@@ -2286,6 +2609,12 @@ export interface components {
              * Format: date-time
              */
             decided_at: string;
+            /** Bulk */
+            bulk: string | null;
+            /** Undoes */
+            undoes: number | null;
+            /** Undone */
+            undone: boolean;
         };
         /** DimensionOut */
         DimensionOut: {
@@ -2350,7 +2679,7 @@ export interface components {
              * Layer
              * @enum {string}
              */
-            layer: "intakes" | "permits";
+            layer: "intakes" | "permits" | "candidates";
             /** Id */
             id: number;
             /** Version */
@@ -2486,6 +2815,29 @@ export interface components {
             /** Document No */
             document_no: string | null;
             candidates: components["schemas"]["CandidateFigures"] | null;
+        };
+        /**
+         * Filters
+         * @description Which candidates are meant; what is not given is not asked.
+         */
+        Filters: {
+            /** State */
+            state?: ("suspected" | "unsure" | "confirmed" | "rejected") | null;
+            /** Kind */
+            kind?: ("water_body" | "irrigated_land") | null;
+            /** Category */
+            category?: ("no_intake" | "no_valid_permit" | "permit_too_small" | "new_since_last_date") | null;
+            /**
+             * Region
+             * @description GB/T 2260 code of a province, prefecture or county
+             */
+            region?: number | null;
+            /** Run */
+            run?: number | null;
+            /** Min Score */
+            min_score?: number | null;
+            /** Max Score */
+            max_score?: number | null;
         };
         /**
          * Finding
@@ -3034,6 +3386,13 @@ export interface components {
                 [key: string]: string;
             }[];
         };
+        /** LeftOut */
+        LeftOut: {
+            /** Scene */
+            scene: string;
+            /** Problem */
+            problem: string;
+        };
         /**
          * LicenceParts
          * @description What an electronic licence's identifier says (GB/T 36904).
@@ -3363,7 +3722,12 @@ export interface components {
              * Decision
              * @enum {string}
              */
-            decision: "confirm" | "reject" | "reopen";
+            decision: "confirm" | "reject" | "unsure" | "reopen";
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
             /**
              * Note
              * @default
@@ -3371,6 +3735,33 @@ export interface components {
             note: string;
             /** Version */
             version: number;
+        };
+        /**
+         * NewDecisions
+         * @description One decision on all candidates that filters choose.
+         */
+        NewDecisions: {
+            filters: components["schemas"]["Filters"];
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "confirm" | "reject" | "unsure";
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Expected
+             * @description how many the person saw: if it is another number now, nothing is decided
+             */
+            expected: number;
         };
         /**
          * NewEvent
@@ -3481,6 +3872,34 @@ export interface components {
              */
             note: string;
         };
+        /** NewNote */
+        NewNote: {
+            /** Note */
+            note: string;
+        };
+        /** NewOutline */
+        NewOutline: {
+            /**
+             * Geometry
+             * @description GeoJSON polygon in CRS84
+             */
+            geometry: {
+                [key: string]: unknown;
+            };
+            /**
+             * How
+             * @default replace
+             * @enum {string}
+             */
+            how: "replace" | "add" | "cut";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /** Version */
+            version: number;
+        };
         /**
          * NewPermit
          * @description 发放: a permit that is not in the register yet.
@@ -3548,6 +3967,8 @@ export interface components {
             aoi?: {
                 [key: string]: unknown;
             } | null;
+            /** @default {} */
+            options: components["schemas"]["RunOptions"];
         };
         /** NewSample */
         NewSample: {
@@ -3732,6 +4153,31 @@ export interface components {
             intake?: components["schemas"]["IntakeFacts"] | null;
             /** Outcome Id */
             outcome_id?: number | null;
+        };
+        /**
+         * PartOut
+         * @description One place of a run.
+         */
+        PartOut: {
+            /** Number */
+            number: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "done" | "failed";
+            /** Scenes */
+            scenes: string[];
+            /** Problem */
+            problem: string | null;
+            /** Left Out */
+            left_out: components["schemas"]["LeftOut"][];
+            /** Candidates */
+            candidates: number;
+            /** Has Report */
+            has_report: boolean;
+            /** Finished At */
+            finished_at: string | null;
         };
         /** PathStep */
         PathStep: {
@@ -4045,6 +4491,28 @@ export interface components {
             /** Members */
             members: components["schemas"]["MemberOut"][];
         };
+        /**
+         * ProfilePoint
+         * @description Indices of the object and its surroundings on one date; None where a band for it is missing.
+         */
+        ProfilePoint: {
+            /** Date */
+            date: string;
+            /** Scene */
+            scene: string;
+            /** Seen */
+            seen: number;
+            /** Ndvi */
+            ndvi: number | null;
+            /** Ndmi */
+            ndmi: number | null;
+            /** Ndwi */
+            ndwi: number | null;
+            /** Around Ndvi */
+            around_ndvi: number | null;
+            /** Around Ndmi */
+            around_ndmi: number | null;
+        };
         /** ProgressOut */
         ProgressOut: {
             /** Denominator */
@@ -4225,6 +4693,78 @@ export interface components {
             /** Decided By */
             decided_by?: ("rule" | "person") | null;
         };
+        /** RunDetail */
+        RunDetail: {
+            /** Id */
+            id: number;
+            /** Scene Ids */
+            scene_ids: number[];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Progress */
+            progress: number;
+            /** Method */
+            method: string;
+            /** Options */
+            options: {
+                [key: string]: unknown;
+            };
+            /** Versions */
+            versions: {
+                [key: string]: unknown;
+            };
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Problem */
+            problem: string | null;
+            /** Actor Name */
+            actor_name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Candidates */
+            candidates: number;
+            /** Has Report */
+            has_report: boolean;
+            /** Parts */
+            parts: number;
+            /** Parts Done */
+            parts_done: number;
+            /** Parts Failed */
+            parts_failed: number;
+            /** Places */
+            places: components["schemas"]["PartOut"][];
+        };
+        /**
+         * RunOptions
+         * @description What a run may be told; what is left out is as the method has it.
+         */
+        RunOptions: {
+            /** Kinds */
+            kinds?: ("water_body" | "irrigated_land")[] | null;
+            /** Min Water M2 */
+            min_water_m2?: number | null;
+            /** Min Field M2 */
+            min_field_m2?: number | null;
+            /** Min Score */
+            min_score?: number | null;
+            /**
+             * Max Candidates
+             * @description of one place
+             */
+            max_candidates?: number | null;
+        };
         /** RunOut */
         RunOut: {
             /** Id */
@@ -4240,6 +4780,14 @@ export interface components {
             progress: number;
             /** Method */
             method: string;
+            /** Options */
+            options: {
+                [key: string]: unknown;
+            };
+            /** Versions */
+            versions: {
+                [key: string]: unknown;
+            };
             /** Facts */
             facts: {
                 [key: string]: unknown;
@@ -4253,12 +4801,20 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Started At */
+            started_at: string | null;
             /** Finished At */
             finished_at: string | null;
             /** Candidates */
             candidates: number;
             /** Has Report */
             has_report: boolean;
+            /** Parts */
+            parts: number;
+            /** Parts Done */
+            parts_done: number;
+            /** Parts Failed */
+            parts_failed: number;
         };
         /** SampleList */
         SampleList: {
@@ -4397,6 +4953,8 @@ export interface components {
             acquired_at: string | null;
             /** Resolution M */
             resolution_m: number | null;
+            /** Cloud Pct */
+            cloud_pct: number | null;
             /** Generated */
             generated: boolean;
             /** Bbox */
@@ -4406,6 +4964,8 @@ export interface components {
                 number,
                 number
             ];
+            /** Renderings */
+            renderings: ("true" | "false_colour" | "swir" | "ndvi" | "ndwi" | "mndwi")[];
         };
         /**
          * Section
@@ -4437,6 +4997,24 @@ export interface components {
              * @default []
              */
             entries: components["schemas"]["Entry"][];
+        };
+        /**
+         * Serving
+         * @description An intake that could serve the object, and the permits behind it.
+         */
+        Serving: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Status */
+            status: string;
+            /** Permits */
+            permits: {
+                [key: string]: unknown;
+            }[];
         };
         /**
          * Step
@@ -4533,6 +5111,42 @@ export interface components {
             zh: string;
             /** En */
             en: string;
+        };
+        /**
+         * TileJson
+         * @description TileJSON 3.0 of a scene, for GIS programs.
+         */
+        TileJson: {
+            /**
+             * Tilejson
+             * @default 3.0.0
+             * @constant
+             */
+            tilejson: "3.0.0";
+            /** Name */
+            name: string;
+            /** Attribution */
+            attribution: string;
+            /** Tiles */
+            tiles: string[];
+            /** Bounds */
+            bounds: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Minzoom */
+            minzoom: number;
+            /** Maxzoom */
+            maxzoom: number;
+        };
+        /** Undone */
+        Undone: {
+            /** Ids */
+            ids: number[];
+            /** Kept */
+            kept: number;
         };
         /** Version */
         Version: {
@@ -5684,7 +6298,10 @@ export interface operations {
     };
     scenes_api_scenes_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description lon,lat: only scenes over this place */
+                covers?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5708,17 +6325,14 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    tile_imagery__scene_id___z___x___y__png_get: {
+    tilejson_imagery__scene_id__tilejson_json_get: {
         parameters: {
             query?: {
-                render_as?: "true" | "false_colour";
+                render_as?: "true" | "false_colour" | "swir" | "ndvi" | "ndwi" | "mndwi";
             };
             header?: never;
             path: {
                 scene_id: number;
-                z: number;
-                x: number;
-                y: number;
             };
             cookie?: never;
         };
@@ -5730,8 +6344,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["TileJson"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    tile_imagery__scene_id___z___x___y___ending__get: {
+        parameters: {
+            query?: {
+                render_as?: "true" | "false_colour" | "swir" | "ndvi" | "ndwi" | "mndwi";
+                /** @description scene whose stretch is used, for comparing dates */
+                like?: number | null;
+            };
+            header?: never;
+            path: {
+                scene_id: number;
+                z: number;
+                x: number;
+                y: number;
+                ending: "png" | "webp";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "image/png": unknown;
+                    "image/webp": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -6228,14 +6879,15 @@ export interface operations {
     candidates_api_candidates_get: {
         parameters: {
             query?: {
-                state?: ("suspected" | "confirmed" | "rejected") | null;
+                after?: string | null;
+                limit?: number;
+                state?: ("suspected" | "unsure" | "confirmed" | "rejected") | null;
                 kind?: ("water_body" | "irrigated_land") | null;
                 category?: ("no_intake" | "no_valid_permit" | "permit_too_small" | "new_since_last_date") | null;
                 region?: number | null;
                 run?: number | null;
                 min_score?: number | null;
-                after?: string | null;
-                limit?: number;
+                max_score?: number | null;
             };
             header?: never;
             path?: never;
@@ -6255,6 +6907,143 @@ export interface operations {
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    export_api_candidates_export__ending__get: {
+        parameters: {
+            query?: {
+                lang?: "zh" | "en";
+                state?: ("suspected" | "unsure" | "confirmed" | "rejected") | null;
+                kind?: ("water_body" | "irrigated_land") | null;
+                category?: ("no_intake" | "no_valid_permit" | "permit_too_small" | "new_since_last_date") | null;
+                region?: number | null;
+                run?: number | null;
+                min_score?: number | null;
+                max_score?: number | null;
+            };
+            header?: never;
+            path: {
+                ending: "gpkg" | "parquet" | "xlsx";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    decide_all_api_candidates_decisions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDecisions"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Decided"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    undo_api_candidates_decisions__decision_id__undo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decision_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undone"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    undo_all_api_candidates_decisions_bulk__bulk__undo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                bulk: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undone"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
             default: components["responses"]["Problem"];
@@ -6326,6 +7115,109 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    note_api_candidates__candidate_id__notes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                candidate_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateOut"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    redraw_api_candidates__candidate_id__outline_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                candidate_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOutline"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateOut"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    profile_api_candidates__candidate_id__profile_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                candidate_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfilePoint"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
     chip_api_candidates__candidate_id__chips__which__png_get: {
         parameters: {
             query?: never;
@@ -6349,6 +7241,63 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    calibration_api_calibrations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationState"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    calibrate_api_calibrations_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationOut"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
             default: components["responses"]["Problem"];
@@ -6434,7 +7383,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunOut"];
+                    "application/json": components["schemas"]["RunDetail"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -6479,12 +7428,73 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    resume_api_runs__run_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
     report_api_runs__run_id__report_get: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    place_report_api_runs__run_id__places__number__report_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+                number: number;
             };
             cookie?: never;
         };
@@ -7116,6 +8126,7 @@ export interface operations {
             query?: {
                 by?: string;
                 across?: string | null;
+                /** @description default: the whole jurisdiction */
                 region?: number | null;
                 basin?: number | null;
                 filter?: string | null;
@@ -7152,6 +8163,7 @@ export interface operations {
     issuers_api_statistics_issuers_get: {
         parameters: {
             query?: {
+                /** @description default: the whole jurisdiction */
                 region?: number | null;
                 basin?: number | null;
                 datetime?: string | null;
@@ -7187,6 +8199,7 @@ export interface operations {
         parameters: {
             query?: {
                 by?: "region" | "basin";
+                /** @description default: the whole jurisdiction */
                 region?: number | null;
                 basin?: number | null;
                 f?: "json" | "xlsx" | "csv";
@@ -7785,7 +8798,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                layer: "intakes" | "permits";
+                layer: "intakes" | "permits" | "candidates";
                 entity_id: number;
             };
             cookie?: never;
@@ -7815,7 +8828,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                layer: "intakes" | "permits";
+                layer: "intakes" | "permits" | "candidates";
                 entity_id: number;
             };
             cookie?: never;
@@ -7845,7 +8858,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                layer: "intakes" | "permits";
+                layer: "intakes" | "permits" | "candidates";
                 entity_id: number;
             };
             cookie?: never;

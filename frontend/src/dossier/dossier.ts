@@ -11,7 +11,7 @@ export type Dossier = components["schemas"]["Dossier"];
 export type Section = components["schemas"]["Section"];
 export type Cell = components["schemas"]["Cell"];
 export type Document = components["schemas"]["DocumentOut"];
-export type Registered = Dossier["layer"];
+export type Registered = Exclude<Dossier["layer"], "candidates">;
 
 /** Files that the server takes; it looks at what they hold, this only saves a wrong pick. */
 export const ACCEPTED = "image/jpeg,image/png,image/webp,image/tiff,application/pdf";

@@ -5,15 +5,9 @@
  */
 
 import type { FilterSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
-import type { Bounds } from "@/api/pending";
+import { type Overlay, rasterSource } from "@/imagery/raster";
 import type { Selection } from "@/state/view";
 import { withFilter, withQuery } from "./facets";
-
-export interface Overlay {
-	scene: number;
-	bounds: Bounds;
-	rendering: string;
-}
 
 export interface Switches {
 	/** Ids of the catalogue layers that are on; those of the base map are always on. */
@@ -121,14 +115,7 @@ export function compose(
 		return { ...layer, layout: { ...layer.layout, visibility } } as LayerSpecification;
 	});
 	if (s.overlay) {
-		sources.imagery = {
-			type: "raster",
-			tiles: [
-				`${location.origin}/imagery/${s.overlay.scene}/{z}/{x}/{y}.png?render_as=${s.overlay.rendering}`,
-			],
-			tileSize: 256,
-			bounds: s.overlay.bounds as [number, number, number, number],
-		};
+		sources.imagery = rasterSource(s.overlay);
 		// Above the base map, below everything of the register.
 		const first = layers.findIndex((layer) => s.switchable.has(tag(layer).layer ?? ""));
 		const at = first < 0 ? layers.length : first;

@@ -20,6 +20,8 @@ export const picked = shallowRef<{
 	lat: number;
 }>();
 export const zoom = ref(0);
+/** Somebody draws on the map: it picks nothing meanwhile, and its style stays. */
+export const drawing = ref(false);
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -19,7 +19,8 @@ export interface Selection {
 }
 
 export type Sheet = "account" | "region" | "issue";
-export type Bands = "true" | "false_colour";
+export const BANDS = ["true", "false_colour", "swir", "ndvi", "ndwi", "mndwi"] as const;
+export type Bands = (typeof BANDS)[number];
 
 export type Filters = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
@@ -37,6 +38,8 @@ export interface View {
 	pin: [number, number] | null;
 	/** Scene whose picture lies under the data, and how it is rendered. */
 	scene: number | null;
+	/** An earlier scene that is drawn left of the swipe's edge. */
+	before: number | null;
 	/** The past day that the map shows; null: today. */
 	day: string | null;
 	bands: Bands;
@@ -92,7 +95,10 @@ function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | nul
 /** The view of a query. What is malformed counts as absent. */
 export function parse(query: LocationQuery): View {
 	const layers = query.layers;
-	const scene = Number(text(query.scene) ?? Number.NaN);
+	const number = (value: unknown): number | null => {
+		const found = Number(text(value) ?? Number.NaN);
+		return Number.isInteger(found) ? found : null;
+	};
 	return {
 		camera: camera(query.at),
 		layers: typeof layers === "string" ? layers.split(",").filter((id) => /^[a-z_]+$/.test(id)) : null,
@@ -101,9 +107,10 @@ export function parse(query: LocationQuery): View {
 		region: /^\d{2,12}$/.test(text(query.region) ?? "") ? text(query.region) : null,
 		open: oneOf(query.open, ["account", "region", "issue"] as const),
 		pin: pin(query.pin),
-		scene: Number.isInteger(scene) ? scene : null,
+		scene: number(query.scene),
+		before: number(query.before),
 		day: dayOf(query.day),
-		bands: oneOf(query.bands, ["true", "false_colour"] as const) ?? "true",
+		bands: oneOf(query.bands, BANDS) ?? "true",
 		theme: oneOf(query.theme, ["light", "dark"] as const),
 		lang: oneOf(query.lang, ["zh", "en"] as const),
 	};
@@ -122,6 +129,7 @@ export function format(view: View): Record<string, string> {
 	if (view.open) query.open = view.open;
 	if (view.pin) query.pin = view.pin.join(",");
 	if (view.scene !== null) query.scene = String(view.scene);
+	if (view.before !== null) query.before = String(view.before);
 	if (view.day) query.day = view.day;
 	if (view.bands !== "true") query.bands = view.bands;
 	if (view.theme) query.theme = view.theme;
@@ -129,7 +137,21 @@ export function format(view: View): Record<string, string> {
 	return query;
 }
 
-const KEYS = ["at", "layers", "f", "sel", "region", "open", "pin", "scene", "day", "bands", "theme", "lang"];
+const KEYS = [
+	"at",
+	"layers",
+	"f",
+	"sel",
+	"region",
+	"open",
+	"pin",
+	"scene",
+	"before",
+	"day",
+	"bands",
+	"theme",
+	"lang",
+];
 
 /** The one view of this page. Read it anywhere; change it by `go` or `note` only. */
 export const view = reactive<View>(parse({}));
