@@ -14,6 +14,7 @@ from app.errors import ShuituError
 from app.imagery.watching import Watch
 from app.imports import service as imports
 from app.linkage import following
+from app.maps import past_days
 from app.maps.upkeep import Upkeep
 from app.ogc.processes import jobs as processes
 from app.registry.permits import expiry
@@ -65,6 +66,10 @@ def tasks(services: Services) -> procrastinate.Blueprint:
             linkage.run(services, run_id)
         except ShuituError as error:
             log.info("run ended", run_id=run_id, problem=str(error))
+
+    @blueprint.task(name=past_days.TASK, queue=jobs.QUEUE)
+    def count_past_day(number: int) -> None:
+        past_days.count(services, number)
 
     @blueprint.task(name=processes.TASK, queue=jobs.QUEUE)
     def run_process(job_id: str) -> None:

@@ -102,7 +102,8 @@ class Points(Frozen):
     changes not yet folded into them. Needs fields `county_code`; the view that feeds it also has `basin_id`."""
 
     prefix: Relation
-    """`map.intake` names map.intake_points, _blocks, _cells, _facets, _deltas and _classes."""
+    """`map.intake` names map.intake_points, _blocks, _cells, _facets, _deltas, _classes, and of past days _past_cells
+    and _past_facets."""
     feed: Relation | None = None
     """View that publishing reads; None: the layer's own."""
     feed_of_one: Relation | None = None
@@ -143,6 +144,14 @@ class Points(Frozen):
     @property
     def classes(self) -> str:
         return f"{self.prefix}_classes"
+
+    @property
+    def past_cells(self) -> str:
+        return f"{self.prefix}_past_cells"
+
+    @property
+    def past_facet_cells(self) -> str:
+        return f"{self.prefix}_past_facets"
 
 
 class ColourClass(Frozen):

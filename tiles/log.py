@@ -4,6 +4,9 @@ from typing import Any
 
 import psycopg
 
+from layers.derive.columns import quote
+from layers.model import Layer
+
 KEPT = "2 days"
 """Files with tiles are thrown away after one day (`tiles.disk`), so nobody asks for what is older than that."""
 
@@ -21,3 +24,14 @@ def forget(connection: psycopg.Connection[Any], kept: str = KEPT) -> int:
         (kept,),
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def everywhere(connection: psycopg.Connection[Any], layer: Layer) -> None:
+    """All tiles of a big point layer are stale: one row a county, where its points are."""
+    assert layer.points is not None  # noqa: S101
+    connection.execute(
+        "insert into map.touched (layer, county_code, basin_id, x0, y0, x1, y1) "
+        "select %s, county_code, min(basin_id), min(x), min(y), max(x), max(y) "
+        f"from {quote(layer.points.table)} group by county_code".encode(),
+        (layer.id,),
+    )

@@ -52,3 +52,12 @@ where p.key >= %(lo)s and p.key < %(hi)s"""
         "hi": hi,
     }
     return Statement(sql, values | where.values)
+
+
+def counted(layer: Layer, past: Past) -> Statement:
+    """The number of the day under which its cells are kept; null if they were not counted."""
+    return Statement(
+        "select max(id) from map.past_days where layer = %(layer)s and on_date = %(on)s "
+        "and known is not distinct from %(known)s::timestamptz and made_at is not null",
+        {"layer": layer.id, "on": past.on, "known": past.known},
+    )

@@ -101,7 +101,8 @@ async def _part(row: Read, asked: Request, block: Address) -> Cells | Points:
     p, where = asked.layer.points, asked.where
     one_by_one = bool(where.by_point or asked.past)
     if one_by_one:
-        await _bounded(row, asked, block)
+        if await _too_many(row, asked, block):
+            return await _counted_then(row, asked, block)
     elif block.z <= p.cells_to_zoom:
         total, cells = _cells(asked, block, await row(source.cells(asked.layer, block, where)))
         if total > p.max_points:
@@ -112,14 +113,35 @@ async def _part(row: Read, asked: Request, block: Address) -> Cells | Points:
     return single
 
 
-async def _bounded(row: Read, asked: Request, block: Address) -> None:
+async def _too_many(row: Read, asked: Request, block: Address) -> bool:
+    """Are there too many points to ask each? Raises TooWide where cells of the past cannot help."""
     most = SCANNED if holds(asked.layer, asked.where.fields) and not asked.past else JOINED
     (count,) = await row(source.count_in(asked.layer, block))
-    if count > most:
+    if count <= most:
+        return False
+    if asked.past and not asked.where.by_point and block.z <= _cells_to(asked):
+        return True
+    raise TooWide(
+        f"此范围内有 {count} 个对象，该条件或日期需逐个判断，请放大后再试；按图例分类筛选不受此限 "
+        f"(this filter, or a past day, is asked of each feature, of at most {most} a tile: zoom in, or filter by the classes of the legend)"
+    )
+
+
+def _cells_to(asked: Request) -> int:
+    assert asked.layer.points is not None  # noqa: S101
+    return asked.layer.points.cells_to_zoom
+
+
+async def _counted_then(row: Read, asked: Request, block: Address) -> Cells:
+    """Cells of a past day, if they were counted. Raises TooWide if not."""
+    assert asked.past is not None  # noqa: S101
+    (day,) = await row(past.counted(asked.layer, asked.past))
+    if day is None:
         raise TooWide(
-            f"此范围内有 {count} 个对象，该条件或日期需逐个判断，请放大后再试；按图例分类筛选不受此限 "
-            f"(this filter, or a past day, is asked of each feature, of at most {most} a tile: zoom in, or filter by the classes of the legend)"
+            f"{asked.past.on} 的全国概览尚未汇总，请先汇总，或放大后再试 "
+            "(the overview of this day has not been counted: POST /api/past-days asks for it; or zoom in)"
         )
+    return _cells(asked, block, await row(source.cells(asked.layer, block, asked.where, day)))[1]
 
 
 def _statement(asked: Request, block: Address) -> Statement:

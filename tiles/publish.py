@@ -106,6 +106,33 @@ def _emptied(connection: psycopg.Connection[Any], layer: Layer, where: str) -> E
 
 def _points(connection: psycopg.Connection[Any], layer: Layer, where: str) -> int:
     assert layer.points is not None  # noqa: S101
+    kept = columns(layer)
+    read = facts(connection, layer, f"{feed(layer)} v {where}")
+    order = np.argsort(read["key"], kind="stable")
+    shape: pgcopy.Columns = {
+        "key": "i8", "id": "i8", "x": "i4", "y": "i4", "county_code": "i4", "basin_id": "i2", "class": "i4", **_own(layer),
+    }  # fmt: skip
+    table, texts = quote(layer.points.table), [quote(name) for name in kept.texts]
+    names = ", ".join([*map(quote, shape), *texts])
+    values = ", ".join([*(f"a.{quote(name)}" for name in shape), *(f"v.{name}" for name in texts)])
+    join = f"join {feed(layer)} v on v.{quote(layer.source.id)} = a.id" if texts else ""
+    with pgcopy.arriving(connection, table, shape, {name: read[name][order] for name in shape}) as rows:
+        connection.execute(
+            f"insert into {table} ({names}) select {values} from {rows} a {join} order by a.key".encode()
+        )
+    blocks.write(connection, layer, read["key"][order], where)
+    name_classes(connection, layer, np.unique(read["class"]))
+    return len(order)
+
+
+def _own(layer: Layer) -> dict[str, str]:
+    kept = columns(layer)
+    return {one.name: "i2" for one in kept.facets} | dict.fromkeys(kept.numbers, "f4")
+
+
+def facts(connection: psycopg.Connection[Any], layer: Layer, rows: str) -> dict[str, Any]:
+    """What the map table says of points, by column, from rows `v` like those of the view that feeds it: id, county,
+    basin, digits of the facets, numbers; world coordinates x and y, the key and the class that follow from them."""
     kept, geometry = columns(layer), quote(layer.source.geometry)
     digits = [one.digit_sql(f"v.{quote(one.name)}") for one in kept.facets]
     numbers = [f"coalesce(v.{quote(name)}, 'NaN')::real" for name in kept.numbers]
@@ -117,33 +144,19 @@ def _points(connection: psycopg.Connection[Any], layer: Layer, where: str) -> in
             *numbers,
         ]
     )
-    own = {one.name: "i2" for one in kept.facets} | dict.fromkeys(kept.numbers, "f4")
     read = pgcopy.read(
         connection,
-        f"select {select} from {feed(layer)} v {where}",
-        {"id": "i8", "lon": "f8", "lat": "f8", "county_code": "i4", "basin_id": "i2", **own},
+        f"select {select} from {rows}",
+        {"id": "i8", "lon": "f8", "lat": "f8", "county_code": "i4", "basin_id": "i2", **_own(layer)},
     )
     read["x"], read["y"] = world(read.pop("lon"), read.pop("lat"))
     read["key"] = morton(read["x"], read["y"])
     read["class"] = coding.class_numbers(layer, read)
-    order = np.argsort(read["key"], kind="stable")
-    shape: pgcopy.Columns = {
-        "key": "i8", "id": "i8", "x": "i4", "y": "i4", "county_code": "i4", "basin_id": "i2", "class": "i4", **own,
-    }  # fmt: skip
-    table, texts = quote(layer.points.table), [quote(name) for name in kept.texts]
-    names = ", ".join([*map(quote, shape), *texts])
-    values = ", ".join([*(f"a.{quote(name)}" for name in shape), *(f"v.{name}" for name in texts)])
-    join = f"join {feed(layer)} v on v.{quote(layer.source.id)} = a.id" if texts else ""
-    with pgcopy.arriving(connection, table, shape, {name: read[name][order] for name in shape}) as rows:
-        connection.execute(
-            f"insert into {table} ({names}) select {values} from {rows} a {join} order by a.key".encode()
-        )
-    blocks.write(connection, layer, read["key"][order], where)
-    _name_classes(connection, layer, np.unique(read["class"]))
-    return len(order)
+    return read
 
 
-def _name_classes(connection: psycopg.Connection[Any], layer: Layer, classes: Any) -> None:
+def name_classes(connection: psycopg.Connection[Any], layer: Layer, classes: Any) -> None:
+    """Spell out classes, so that filters find them."""
     assert layer.points is not None  # noqa: S101
     table, faceted = quote(layer.points.classes), coding.facets(layer)
     names = ", ".join(quote(one.name) for one in faceted)
@@ -167,15 +180,26 @@ def _cells(connection: psycopg.Connection[Any], layer: Layer, where: str) -> Non
     )
     sx, sy = overview.point_sums(read.pop("x"), read.pop("y"))
     points = overview.Points(n=np.ones(len(sx), np.int64), sx=sx, sy=sy, **read)
-    counted = coding.facet(layer, p.counted)
     for level in overview.levels(points, p.cells_to_zoom):
-        data = {
-            "key": level.key, "county_code": level.county, "basin_id": level.basin, "n": level.n,
-            "volume": level.volume, "sx": level.sx, "sy": level.sy,
-            "nc": level.counted(counted.digits(level.packed["class"]), counted.base),
-        }  # fmt: skip
-        pgcopy.write(connection, quote(p.cells), {**CELLS, "nc": f"{counted.base}i4"}, data)
+        pgcopy.write(connection, quote(p.cells), cell_columns(layer), cell_rows(layer, level))
         pgcopy.write_owned(connection, quote(p.facet_cells), level)
+
+
+def cell_columns(layer: Layer) -> pgcopy.Columns:
+    """Columns of a table of cells."""
+    assert layer.points is not None  # noqa: S101
+    return {**CELLS, "nc": f"{coding.facet(layer, layer.points.counted).base}i4"}
+
+
+def cell_rows(layer: Layer, level: overview.Cells) -> dict[str, Any]:
+    """One level of cells as such a table holds them."""
+    assert layer.points is not None  # noqa: S101
+    counted = coding.facet(layer, layer.points.counted)
+    return {
+        "key": level.key, "county_code": level.county, "basin_id": level.basin, "n": level.n,
+        "volume": level.volume, "sx": level.sx, "sy": level.sy,
+        "nc": level.counted(counted.digits(level.packed["class"]), counted.base),
+    }  # fmt: skip
 
 
 def _log(connection: psycopg.Connection[Any], layer: Layer, where: str, before: Extents) -> None:

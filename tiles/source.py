@@ -162,14 +162,22 @@ def count_in(layer: Layer, tile: Address) -> Statement:
     )
 
 
-def cells(layer: Layer, block: Address, where: Conditions) -> Statement:
+def cells(layer: Layer, block: Address, where: Conditions, day: int | None = None) -> Statement:
     """Cells of a Mercator tile as one row of columns: keys, n, volume, sx, sy, then n by digit of the counted facet.
 
     With a condition on classes n and volume are those of the whole cell, and more columns follow: the
     classes that meet it, the packed entries with their keys and lengths, and the same of the deltas.
+    `day`: the number of a past day whose cells were counted (`tiles.past_cells`).
     """
     assert layer.points is not None  # noqa: S101
     p = layer.points
+    stored, facets, deltas = quote(p.cells), quote(p.facet_cells), quote(p.deltas)
+    if day is not None:
+        stored, facets = (
+            f"(select * from {quote(name)} where day = %(day)s)"
+            for name in (p.past_cells, p.past_facet_cells)
+        )
+        deltas = f"(select * from {deltas} where false)"
     counted = coding.facet(layer, p.counted)
     depth = block.z + CELL_DEPTH
     lo, hi = cell_range(block, CELL_DEPTH)
@@ -179,8 +187,8 @@ def cells(layer: Layer, block: Address, where: Conditions) -> Statement:
     key = f"((1::bigint << {2 * depth}) | ({ALIAS}.key >> {2 * (BITS - depth)}))"
     digit = f"({ALIAS}.class / {counted.weight} %% {counted.base})"
     sql = _template("cells").format(
-        cells=quote(p.cells),
-        deltas=quote(p.deltas),
+        cells=stored,
+        deltas=deltas,
         counts=", ".join(f"{ALIAS}.nc[{i + 1}] as c{i}" for i in digits),
         delta_counts=", ".join(f"case when {digit} = {i} then {ALIAS}.n else 0 end" for i in digits),
         sums=", ".join(f"sum(c{i})::integer as c{i}" for i in digits),
@@ -193,12 +201,21 @@ def cells(layer: Layer, block: Address, where: Conditions) -> Statement:
             cells=sql,
             classes=quote(p.classes),
             by_class=where.by_class,
-            facets=quote(p.facet_cells),
-            deltas=quote(p.deltas),
+            facets=facets,
+            deltas=deltas,
             key=key,
             county=by_county,
         )
-    return Statement(sql, {"lo": lo, "hi": hi, "low": low, "high": high, **where.values})
+    once = not (where.by_class or where.by_county)
+    values = {
+        "lo": lo,
+        "hi": hi,
+        "low": low,
+        "high": high,
+        **where.values,
+        **({} if day is None else {"day": day}),
+    }
+    return Statement(sql, values, planned_once=once)
 
 
 # ── any other layer ─────────────────────────────────────────────────────────────────────────────────

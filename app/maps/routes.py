@@ -1,18 +1,25 @@
 """What the front end and GIS clients need to draw the map: catalogue, styles, sprite."""
 
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from app.actor import Jurisdiction
-from app.deps import CurrentActor, ServicesDep, Tx, base_url
+from app.actor import Actor, Jurisdiction, Permission
+from app.deps import CurrentActor, ServicesDep, Tx, base_url, require
+from app.errors import InvalidInput
+from app.maps import past_days
+from app.maps.schemas import PastDay, PastDayOut
 from layers import catalog
 from layers.derive.legend import panel
 from layers.derive.sprite import sprite
 from layers.derive.style import style
+from layers.model import Layer
+from tiles.ask import past_of
+from tiles.options import BadOption, Past
 
 router = APIRouter(tags=["map"])
 PUBLIC_CACHE = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
@@ -80,3 +87,55 @@ def get_style(
         lang=lang,
     )
     return JSONResponse(made, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
+
+
+@router.get("/api/past-days")
+def get_past_day(
+    tx: Tx,
+    on: Annotated[str, Query(alias="datetime", max_length=40)],
+    layer: Annotated[str, Query(max_length=40)] = "intakes",
+    known: Annotated[str | None, Query(max_length=40)] = None,
+    actor: Actor = require(Permission.READ),
+) -> PastDayOut:
+    """Whether the overview of a past day has been counted."""
+    return _past_day(tx, past_days.layer_of(layer), _past(actor, layer, on, known))
+
+
+@router.post("/api/past-days", status_code=202)
+def ask_past_day(tx: Tx, given: PastDay, actor: Actor = require(Permission.READ)) -> PastDayOut:
+    """Have the overview of a past day counted, as a job; one that was counted within the hour is left as it is."""
+    layer, past = past_days.layer_of(given.layer), _past(actor, given.layer, given.datetime, given.known)
+    past_days.ask(tx, actor, layer, past)
+    return _past_day(tx, layer, past)
+
+
+def _past(actor: Actor, layer: str, on: str, known: str | None) -> Past:
+    try:
+        past = past_of(past_days.layer_of(layer), actor.audience, on, known)
+    except BadOption as error:
+        raise InvalidInput(str(error), field="datetime", value=on) from None
+    assert past is not None  # noqa: S101 - a day was given
+    return past
+
+
+def _past_day(tx: Session, layer: Layer, past: Past) -> PastDayOut:
+    row = past_days.state(tx, layer, past)
+    state: Literal["none", "counting", "ready", "failed"] = "none"
+    if row is not None:
+        state = (
+            "failed"
+            if row.problem
+            else "ready"
+            if row.made_at and row.made_at >= row.asked_at
+            else "counting"
+        )
+    return PastDayOut(
+        layer=layer.id,
+        day=past.on,
+        known=past.known,
+        needed=past_days.needed(tx, layer),
+        state=state,
+        counted_at=row.made_at if row else None,
+        points=row.points if row else None,
+        problem=row.problem if row else None,
+    )

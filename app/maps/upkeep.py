@@ -7,6 +7,7 @@ from app import logging
 from app.actor import system
 from app.db.engine import driver_of, transaction
 from app.deps import Services
+from app.maps import past_days
 from layers import catalog
 from tiles import fold, log, publish
 
@@ -50,6 +51,7 @@ class Upkeep:
         with transaction(self._services.engine, system("forget-touched")) as session:
             connection = driver_of(session)
             log.forget(connection)
+            past_days.forget(session)
             for layer in catalog.load().values():
                 if layer.points is not None:
                     fold.tidy(connection, layer)

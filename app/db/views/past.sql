@@ -106,7 +106,7 @@ language sql stable parallel safe as $$
          (select count(*)::integer from map.link_versions l
            where l.permit_id = v.id and l.valid_from <= on_date
              and (l.valid_to is null or l.valid_to > on_date or l.ended_at > known) and (known is null or l.recorded_at <= known)),
-         v.geom, map.volume_class(v.annual_volume_m3), extract(year from v.valid_from)::integer
+         v.geom, map.volume_class(v.annual_volume_m3), extract(year from v.valid_from)::integer, v.basin_id
   from (
     select u.*, m.geom
     from map.permit_points m join (select * from map.permit_current union all select * from map.permit_former) u on u.id = m.id

@@ -14,7 +14,7 @@ from app.db.engine import Dsns
 from layers import catalog
 from layers.model import Layer
 from tests.integration.registry.test_past_dates import NATION, ROWS
-from tiles import postgis, publish
+from tiles import past_cells, postgis, publish
 from tiles.address import PUBLIC, Address, Viewer
 from tiles.ask import options_of
 from tiles.matrices import MATRIX_SETS
@@ -48,7 +48,7 @@ def fetch(database: Dsns, layer: Layer, asked: dict[str, str], viewer: Viewer = 
 
     body = asyncio.run(run())
     features = mvt.decode(body)[layer.id]["features"] if body else []
-    return {f["id"]: f["properties"] for f in features}
+    return {f.get("id") or -n: f["properties"] for n, f in enumerate(features)}  # cells have no id
 
 
 @pytest.mark.parametrize("known", [None, "2024-06-01", "2025-12-01"])
@@ -108,6 +108,51 @@ def test_what_is_too_much_to_look_up_is_refused(
     monkeypatch.setattr("tiles.points.JOINED", 2)
     with pytest.raises(TooWide):
         fetch(database, INTAKES, {"datetime": "2022-03-01"}, tile=Address(0, 0, 0))
+
+
+def test_a_wide_tile_of_a_past_day_is_made_of_cells_that_were_counted(
+    past: psycopg.Connection[Any], database: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiles.points.JOINED", 0)
+    for layer, field in ((INTAKES, "permit_state"), (PERMITS, "status")):
+        for day, known in (("2022-03-01", None), ("2022-03-01", "2024-06-01"), ("2026-03-02", None)):
+            asked = {"datetime": day} | ({"known": known} if known else {})
+            when = options_of(layer, "officer", asked).past
+            assert when is not None
+            with pytest.raises(TooWide, match="past-days"):
+                fetch(database, layer, asked)
+            with past.transaction():
+                number = past.execute(
+                    "insert into map.past_days (layer, on_date, known, asked_by) values (%s, %s, %s, 'test') returning id",
+                    (layer.id, when.on, when.known),
+                ).fetchone()
+                assert number is not None
+                past_cells.make(past, layer, number[0], when)
+                past.execute("update map.past_days set made_at = now() where id = %s", number)
+            then = f"select {field}, county_code, count(*) from {layer.source.past}(%s, %s) group by 1, 2"
+            rows = past.execute(then.encode(), (when.on, when.known)).fetchall()
+            assert _cells(fetch(database, layer, asked), layer) == _states(rows)
+            first = rows[0][0]
+            some = fetch(database, layer, asked | {"filter": f"{field} = '{first}'"})
+            assert _cells(some, layer) == {first: _states(rows)[first]}
+            theirs = [row for row in rows if row[1] == 321084]
+            assert _cells(fetch(database, layer, asked, GAOYOU), layer) == _states(theirs)
+    with pytest.raises(TooWide):  # asked of each: cells cannot tell
+        fetch(database, INTAKES, {"datetime": "2022-03-01", "filter": "name LIKE '1%'"})
+
+
+def _states(rows: list[tuple[Any, ...]]) -> dict[str, int]:
+    return {state: sum(n for one, _, n in rows if one == state) for state in {row[0] for row in rows}}
+
+
+def _cells(found: dict[int, dict[str, Any]], layer: Layer) -> dict[str, int]:
+    """What the cells of a tile count by the value of the counted facet."""
+    assert layer.points is not None
+    assert all(told["cell"] for told in found.values())
+    values = [one.value for one in layer.field(layer.points.counted).values]
+    counts = {str(value): sum(told.get(f"n_{value}", 0) for told in found.values()) for value in values}
+    assert sum(counts.values()) == sum(told["n"] for told in found.values())
+    return {value: n for value, n in counts.items() if n}
 
 
 @pytest.mark.parametrize("asked", [{"datetime": "yesterday"}, {"datetime": "0001-01-01"}, {"known": "2024-13-01"}, {"datetime": ""}])  # fmt: skip
