@@ -30,8 +30,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "uscc": ("统一社会信用代码", "社会信用代码", "信用代码", "creditcode", "taxid", "companyid", "companynumber", "siret", "siren", "nif", "cif", "rfc", "organisationcode"),
     "lon": ("经度", "取水口经度", "东经", "longitude", "long", "lng", "londd", "longitudedd", "declong", "decimallongitude", "longdd", "lon84", "longitud", "pointx", "coordx"),
     "lat": ("纬度", "取水口纬度", "北纬", "latitude", "latdd", "latitudedd", "declat", "decimallatitude", "lat84", "latitud", "pointy", "coordy"),
-    "x": ("横坐标", "东坐标", "easting", "eastings", "xcoord", "utmx", "utme", "xl93", "xutm", "coordenadax"),
-    "y": ("纵坐标", "北坐标", "northing", "northings", "ycoord", "utmy", "utmn", "yl93", "yutm", "coordenaday"),
+    "x": ("x坐标", "xcoordinate", "横坐标", "东坐标", "easting", "eastings", "xcoord", "utmx", "utme", "xl93", "xutm", "coordenadax"),
+    "y": ("y坐标", "ycoordinate", "纵坐标", "北坐标", "northing", "northings", "ycoord", "utmy", "utmn", "yl93", "yutm", "coordenaday"),
     "geometry": ("坐标", "位置坐标", "geom", "wkt", "thegeom", "shape", "point", "location", "latlon", "latlong", "lonlat", "coordinates", "coordinate", "coords", "geopoint", "coordenadas", "coordonnees"),
     "position_error_m": ("定位精度", "坐标误差", "位置误差", "accuracy", "positionerror", "uncertainty", "precision", "gpsaccuracy"),
     "county_code": ("区县", "县区", "县", "所在县", "区县代码", "行政区划代码", "行政区划", "county", "countycode", "district", "adminarea", "region", "province", "departement", "codecommune", "codecommuneinsee", "insee", "municipio", "provincia"),
@@ -49,6 +49,7 @@ SIDES = {"a": "a", "left": "a", "register": "a", "first": "a", "1": "a", "左": 
 SHARED = ("both", "shared", "common", "columns", "fields", "ab", "双方")
 TUNING = ("cardinality", "confirm_at", "choose_at")
 CARDINALITY = {"1:1": "one_to_one", "n:1": "many_to_one", "1:n": "one_to_many", "n:m": "many_to_many", "m:n": "many_to_many"}  # fmt: skip
+IDENTIFIES = re.compile(r"(?:编码|代码|编号|序号|id|code|no|key)$")
 Columns = tuple[str, ...]
 
 
@@ -253,14 +254,18 @@ def _rank(column: str) -> int:
 
 
 def _identifier(frame: pd.DataFrame, found: Mapping[str, Columns]) -> str:
-    """The first column of different texts: a code, else anything."""
+    """A column whose heading says that it identifies, though its values may repeat; else a code; else different texts."""
     if len(frame.columns) == 0:
         raise InvalidInput("文件没有列 (the file has no columns)")
+    taken = {c for columns in found.values() for c in columns}
+    rest = [c for c in frame.columns if c not in taken]
+    named = [c for c in rest if IDENTIFIES.search(_plain(c)) and frame[c].nunique() > len(frame) / 2]
+    if named:
+        return str(named[0])
     for key in ("code", "permit_no"):
         if key in found and frame[found[key][0]].is_unique:
             return found[key][0]
-    taken = {c for columns in found.values() for c in columns}
-    unique = [c for c in frame.columns if c not in taken and frame[c].is_unique and (frame[c] != "").all()]
+    unique = [c for c in rest if frame[c].is_unique and (frame[c] != "").all()]
     return str(unique[0] if unique else frame.columns[0])
 
 

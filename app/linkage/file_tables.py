@@ -24,6 +24,7 @@ from app.imports.angles import AngleError, parse_angle
 from app.imports.mapping import Mapping
 from app.imports.raw import EXCESS
 from app.linkage.engine.records import RECORD
+from app.linkage.engine.texts import fold
 from app.linkage.file_mapping import Columns, Section
 
 Floats = npt.NDArray[np.float64]
@@ -32,6 +33,14 @@ PAIR = re.compile(r"^\s*[(\[]?\s*(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)\
 FEWEST_PLACES = 20
 NEAR_ZERO = 0.01
 """Degrees: positions nearer than this to 0°, 0° stand for none."""
+VOLUMES = (
+    (re.compile(r"万\s*(?:m|立?方|吨|t)"), 1e4),
+    (re.compile(r"亿\s*(?:m|立?方)"), 1e8),
+    (re.compile(r"acre.?f(?:ee|oo)?t|(?<![a-z])ac?[-_ .]?f[ty]?(?![a-z])"), 1233.48184),
+    (re.compile(r"(?<![a-z])(?:ml|megali(?:tre|ter)s?)(?![a-z])"), 1e3),
+    (re.compile(r"(?<![a-z])(?:gl|gigali(?:tre|ter)s?)(?![a-z])|hm3|hm³|mcm"), 1e6),
+)
+"""Units of volume by how headings write them."""
 TEXT_FIELDS = ("code", "name", "holder", "uscc", "permit_no", "previous_no", "county_code", "town", "place", "water_body", "source_type", "purpose", "group")  # fmt: skip
 
 
@@ -69,7 +78,8 @@ def read(path: Path, section: Section) -> Register:
 
 
 def _encoding(path: Path) -> str | None:
-    """UTF-8 if it is; one byte a character if bytes above 127 stand alone, as in ñ among Latin letters; else GB18030."""
+    """UTF-8 if it is; one byte a character if bytes above 127 stand alone, as in ñ among Latin letters; else Big5 where
+    the characters are then the common ones, else GB18030."""
     with reader._opened(path) as file:
         data: bytes = file.read()
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -82,12 +92,22 @@ def _encoding(path: Path) -> str | None:
     high = re.findall(rb"[\x80-\xff]+", data)
     if sum(len(run) == 1 for run in high) > len(high) / 2:
         return _first_that_reads(data, ("cp1252", "latin-1"))
+    best_of_both = max(("gb18030", "big5hkscs"), key=lambda encoding: _common(data, encoding))
     try:
-        data.decode("gb18030")
-        return "gb18030"
+        data.decode(best_of_both)
+        return best_of_both
     except UnicodeDecodeError:
         best = from_bytes(data[: reader.SAMPLE]).best()
         return best.encoding if best and _reads(data, best.encoding) else "latin-1"
+
+
+def _common(data: bytes, encoding: str) -> float:
+    """Part of the Chinese characters, so read, that are among the common ones of that encoding (its first level)."""
+    text = data[: 4 * reader.SAMPLE].decode(encoding, "ignore")
+    characters = "".join(c for c in text if "\u4e00" <= c <= "\u9fff")
+    level, low, high = ("gb2312", 0xB0, 0xD7) if encoding == "gb18030" else ("big5", 0xA4, 0xC6)
+    first = characters.encode(level, "ignore")[::2]
+    return sum(low <= byte <= high for byte in first) / max(1, len(characters))
 
 
 def _first_that_reads(data: bytes, encodings: Sequence[str]) -> str:
@@ -113,9 +133,9 @@ def table(register: Register, section: Section) -> pa.Table:
             columns[name] = pa.array(_text(frame, given[name]), pa.string())
     lon, lat = _positions(register, section)
     columns["lon"], columns["lat"] = pa.array(lon), pa.array(lat)
-    for name in ("annual_m3", "position_error_m"):
+    for name, unit in (("annual_m3", _cubic_metres), ("position_error_m", lambda heading: 1.0)):
         if name in given:
-            columns[name] = pa.array(_numbers(frame[given[name][0]]))
+            columns[name] = pa.array(_numbers(frame[given[name][0]]) * unit(given[name][0]))
     _note_empty(register, section, columns)
     return pa.table([columns.get(f.name, pa.nulls(rows, f.type)) for f in RECORD], schema=RECORD)
 
@@ -149,6 +169,11 @@ def _text(frame: pd.DataFrame, columns: Columns) -> list[str]:
 def _numbers(column: pd.Series) -> Floats:
     plain = pd.to_numeric(column.str.replace(",", "", regex=False).str.strip(), errors="coerce")
     return np.asarray(plain, np.float64)
+
+
+def _cubic_metres(heading: str) -> float:
+    """What one of the unit that a heading names is in m³: 许可水量(万m³), volume_af, Licensed ML; 1 where it names none."""
+    return next((m3 for unit, m3 in VOLUMES if unit.search(fold(heading))), 1.0)
 
 
 def _note_empty(register: Register, section: Section, columns: dict[str, Any]) -> None:
@@ -232,15 +257,37 @@ def _projected(
             field="crs",
         )
     try:
-        transformer = Transformer.from_crs(
-            CRS.from_user_input(section.crs), CRS.from_epsg(4326), always_xy=True
-        )
+        crs = CRS.from_user_input(section.crs)
+        transformer = Transformer.from_crs(crs, CRS.from_epsg(4326), always_xy=True)
     except CRSError as error:
         raise InvalidInput(
             f"不认识坐标系 {section.crs!r} (no such coordinate reference system): {error}", field="crs"
         ) from None
-    lon, lat = transformer.transform(_plain_numbers(frame, x), _plain_numbers(frame, y))
-    return np.asarray(lon, np.float64), np.asarray(lat, np.float64)
+    east, north = _plain_numbers(frame, x), _plain_numbers(frame, y)
+    ways = [(east, north), (north, east)]  # Chinese surveys call the northing X
+    ways += [
+        (np.mod(first, ZONE), second) for first, second in ways
+    ]  # an easting with the number of its zone before it
+    placed = [transformer.transform(*way) for way in ways]
+    inside = [_within(crs, *place) for place in placed]
+    best = inside.index(max(inside)) if max(inside) > 2 * inside[0] else 0
+    lon, lat = (np.asarray(v, np.float64) for v in placed[best])
+    return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
+
+
+ZONE = 1e6
+
+
+def _within(crs: CRS, lon: Floats, lat: Floats) -> int:
+    """How many places lie where the coordinate reference system is used, or a degree beside it."""
+    area = crs.area_of_use
+    if area is None:
+        return 0
+    return int(
+        (
+            (lon > area.west - 1) & (lon < area.east + 1) & (lat > area.south - 1) & (lat < area.north + 1)
+        ).sum()
+    )
 
 
 def _of_texts(texts: Sequence[str], section: Section) -> tuple[Floats, Floats]:

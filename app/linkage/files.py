@@ -72,8 +72,31 @@ def run(
         left.register,
         right.register,
     )
+    _comparable(left, right, *tables)
     linked = link(*tables, settings, progress)
     return Answer(_rows(linked, left, right, settings), linked, left, right)
+
+
+COMPARED = ("name", "holder", "uscc", "place", "water_body", "lon")
+CODES = ("code", "permit_no", "previous_no")
+
+
+def _comparable(left: Read, right: Read, a: pa.Table, b: pa.Table) -> None:
+    """Raises InvalidInput where nothing is given for both files that could tell which rows are the same."""
+    shared = [f for f in COMPARED if all(t[f].null_count < len(t) for t in (a, b))]
+    codes = all(any(t[f].null_count < len(t) for f in CODES) for t in (a, b))
+    if shared or codes:
+        return
+    told = "; ".join(
+        f"{read.register.name}: " + ", ".join(f"{k}={'+'.join(c)}" for k, c in read.section.columns.items())
+        for read in (left, right)
+    )
+    raise InvalidInput(
+        f"两个文件没有可比的列：名称、取水权人、编号、地址、河流、坐标至少要有一样双方都有，请在映射中写明 "
+        f"(nothing can be compared: name in the mapping at least one of name, holder, code, place, water_body or a "
+        f"position for both files): {told}",
+        field="mapping",
+    )
 
 
 def _mended(a: pa.Table, b: pa.Table, first: Register, second: Register) -> tuple[pa.Table, pa.Table]:

@@ -164,6 +164,89 @@ def test_projected_coordinates_without_a_crs_are_asked_about(tmp_path: Path, rig
         pairs(path, right, MAPPING)
 
 
+VILLAGES = [
+    "高郵市三垛鎮柳橋村",
+    "臨澤鎮洋汊村",
+    "龍虬鎮張軒村",
+    "界首鎮護國村",
+    "卸甲鎮周邶墩村",
+    "車邏鎮太豐村",
+]
+
+
+def test_a_csv_in_big5_is_read_as_big5_and_one_in_gb18030_as_that(tmp_path: Path) -> None:
+    rows = [
+        ("證照取水口編碼", "名稱", "單位名稱"),
+        *((f"q{k}", f"{v}機井", f"{v}民委員會") for k, v in enumerate(VILLAGES)),
+    ]
+    text = "\n".join(",".join(row) for row in rows)
+    traditional, simplified = tmp_path / "big5.csv", tmp_path / "gb.csv"
+    traditional.write_bytes(text.encode("big5hkscs"))
+    simplified.write_bytes(file_tables.fold(text).encode("gb18030"))
+    assert file_tables.read(traditional, Section({})).frame["名稱"][0] == "高郵市三垛鎮柳橋村機井"
+    assert pairs(traditional, simplified) == {(f"q{k}", f"q{k}") for k in range(len(VILLAGES))}
+
+
+@pytest.mark.parametrize("written", ["as named", "northing called X", "with its zone"])
+def test_projected_coordinates_are_understood_as_surveyors_write_them(
+    tmp_path: Path, right: Path, written: str
+) -> None:
+    points = gpd.points_from_xy([r[3] + 242 for r in ROWS], [r[4] - 6 for r in ROWS], crs=4490).to_crs(4549)
+    table = frame().assign(x=points.x, y=points.y)
+    if written == "northing called X":
+        table = table.rename(columns={"x": "y", "y": "x"})
+    if written == "with its zone":
+        table["x"] += 40e6
+    path = tmp_path / "a.csv"
+    table.drop(columns=["lon", "lat"]).to_csv(path, index=False)
+    section = parse({"a": {"id": "no", "x": "x", "y": "y", "crs": 4549}}).a
+    read = files.opened(path, section, "a")
+    found = file_tables.table(read.register, read.section)
+    assert found["lon"].to_pylist() == pytest.approx([r[3] + 242 for r in ROWS], abs=1e-6)
+    assert found["lat"].to_pylist() == pytest.approx([r[4] - 6 for r in ROWS], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("heading", "m3"),
+    [
+        ("年取水量(m³)", 1.0),
+        ("许可水量（万m³）", 1e4),
+        ("許可水量(萬立方米)", 1e4),
+        ("FACE_VALUE_AF", 1233.48184),
+        ("annual acre-feet", 1233.48184),
+        ("volume (ac-ft/yr)", 1233.48184),
+        ("Entitlement (ML)", 1e3),
+        ("volumen_hm3", 1e6),
+        ("after 2010", 1.0),
+        ("html_volume", 1.0),
+    ],
+)
+def test_a_heading_that_names_its_unit_is_believed(tmp_path: Path, heading: str, m3: float) -> None:
+    path = tmp_path / "a.csv"
+    pd.DataFrame({"no": ["1"], heading: ["2.5"]}).to_csv(path, index=False)
+    section = Section({"id": ("no",), "annual_m3": (heading,)})
+    assert file_tables.table(file_tables.read(path, section), section)["annual_m3"].to_pylist() == [
+        pytest.approx(2.5 * m3)
+    ]
+
+
+def test_an_id_that_repeats_is_still_guessed_by_its_heading(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    pd.DataFrame(
+        {"登记编码": ["1", "2", "2"], "许可证编号": ["x", "y", "z"], "名称": ["甲", "乙", "丙"]}
+    ).to_csv(path, index=False)
+    assert files.opened(path, Section({}), "a").section.columns["id"] == ("登记编码",)
+
+
+def test_files_with_nothing_in_common_are_told_what_each_has(tmp_path: Path, right: Path) -> None:
+    path = tmp_path / "a.csv"
+    pd.DataFrame({"uid": ["1", "2"], "commodity": ["tin", "zinc"]}).to_csv(path, index=False)
+    with pytest.raises(
+        InvalidInput, match=r"nothing can be compared.*a\.csv: id=uid; b\.csv: .*holder=owner"
+    ):
+        pairs(path, right)
+
+
 def test_rows_without_an_id_a_name_or_a_place_stay(tmp_path: Path, right: Path) -> None:
     path = tmp_path / "a.csv"
     odd = [*ROWS, ("", "No Id", "", -122.9, 38.9), ("0012", "Twice", "", 0, 0), ("0017", "", "", None, None)]
