@@ -98,7 +98,7 @@ def _rate(dsn: str, county: int, ids: list[int], publishing: bool) -> float:
     total = sum(counts.get() for _ in workers)
     for worker in workers:
         worker.join()
-    return total / SECONDS
+    return float(total / SECONDS)
 
 
 def _write(dsn: str, county: int, ids: list[int], publishing: bool, ready: Any, go: Any, counts: Any) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import re
+import socket
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import Figure, peers
 from benchmarks.processes import program, tool
+from benchmarks.tiles.limits import bare
 from benchmarks.tiles.serving import Ours, get, path
 from tiles.address import Address
 
@@ -47,18 +49,25 @@ def against_nginx(ours: Ours, tiles: Sequence[Address]) -> Iterator[Figure]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(body)
         served = "types {} default_type application/vnd.mapbox-vector-tile; add_header Content-Encoding gzip;"
-        with peers.files(place / "files", 2, served) as nginx:
+        answer = _not_modified(ours, next(iter(bodies)))
+        with peers.files(place / "files", 2, served) as nginx, bare("protocol", answer, 2) as smallest:
             for what, tagged, goal in (("hot tiles", False, 0.55), ("304", True, 0.9)):
                 runs: dict[str, list[float]] = {ours.address: [], nginx.address: []}
+                runs |= {smallest: []} if tagged else {}
                 for turn in range(ROUNDS + 1):
                     for address in runs:
                         rate = _rate(wrk, place, address, list(bodies), tagged)
                         runs[address] += [rate] if turn else []  # the first fills each process's memory
-                mine, limit = (statistics.median(one) for one in runs.values())
+                mine, limit, *least = (statistics.median(one) for one in runs.values())
                 yield Figure(
                     f"{what}, 2 processes, wall", mine, "per second", f"nginx {nginx.version}, same bytes", limit,
                     mine / limit, goal, f"{len(bodies)} tiles, {size:.0f} kB on average, {CONNECTIONS} connections",
                 )  # fmt: skip
+                for one in least:
+                    yield Figure(
+                        f"{what} by a bare protocol, 2 processes: the limit", one, "per second", f"nginx {nginx.version}, same bytes",
+                        limit, one / limit, None, "the event loop alone: the same bytes to whatever arrives",
+                    )  # fmt: skip
 
 
 def _bodies(ours: Ours, tiles: Sequence[Address]) -> dict[str, bytes]:
@@ -70,6 +79,17 @@ def _bodies(ours: Ours, tiles: Sequence[Address]) -> dict[str, bytes]:
             found[path(tile)] = body
         if len(found) == KEPT:
             break
+    return found
+
+
+def _not_modified(ours: Ours, where: str) -> bytes:
+    """Our 304, byte by byte."""
+    told = f"GET {where} HTTP/1.1\r\nHost: limit\r\nAccept-Encoding: gzip\r\nIf-None-Match: {_tag(ours.address, where)}\r\n\r\n"
+    host, port = ours.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as wire:
+        wire.sendall(told.encode())
+        found = wire.recv(4096)
+    assert found.startswith(b"HTTP/1.1 304"), found
     return found
 
 
