@@ -24,7 +24,15 @@ from starlette.responses import Response, StreamingResponse
 from app import problems
 from app.actor import Actor
 from app.deps import Services, base_url, credentials_of, refuse_foreign_write
-from app.errors import NotAcceptable, NotFound, NotReady, NotSignedIn, ShuituError
+from app.errors import (
+    NotAcceptable,
+    NotFound,
+    NotReady,
+    NotSignedIn,
+    PreconditionFailed,
+    ShuituError,
+    UnsupportedMedia,
+)
 from app.ogc.downloads import Downloads
 from app.ogc.links import Addresses, Link, as_header
 from app.ogc.negotiate import HTML, Formats, chosen
@@ -39,7 +47,7 @@ from tiles.server import etag_matches
 
 CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Allow, Content-Crs, ETag, Link, Location, X-Request-Id",
+    "Access-Control-Expose-Headers": "Accept-Patch, Accept-Post, Allow, Content-Crs, ETag, Link, Location, X-Request-Id",
 }
 PAGES = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
@@ -120,10 +128,12 @@ def resource(
     *,
     writers: Mapping[str, Writer] | None = None,
     allowed: Allowed | None = None,
+    accepted: Mapping[str, str] | None = None,
 ) -> Callable[[Endpoint], Endpoint]:
     """Answer GET, HEAD and OPTIONS at this path below /ogc with what the function makes.
 
-    `writers` answer other methods; `allowed` then says which of them this actor may use there.
+    `writers` answer other methods; `allowed` then says which of them this actor may use there, and `accepted` which
+    media types POST and PATCH take there (RFC 5789, 3.1).
     """
     others = dict(writers or {})
     methods = [*READ, *others]
@@ -133,7 +143,7 @@ def resource(
         async def endpoint(request: Request) -> Response:
             try:
                 if request.method == "OPTIONS":
-                    return await _options(request, methods, allowed)
+                    return await _options(request, methods, allowed, accepted or {})
                 if request.method in others:
                     return await _written(request, formats, others[request.method])
                 return await _answered(request, formats, make)
@@ -151,7 +161,11 @@ def refusal(error: Exception, request: Request) -> Response:
     if isinstance(error, NotAcceptable):
         return problem(problems.BY_STATUS[406], str(error), request, dict(error.facts))
     if isinstance(error, ShuituError):
-        return problem(problems.kind_of(error), str(error), request, dict(error.facts))
+        answer = problem(problems.kind_of(error), str(error), request, dict(error.facts))
+        accepted = error.facts.get("accepted") if isinstance(error, UnsupportedMedia) else None
+        if isinstance(accepted, list) and request.method in ("POST", "PATCH"):
+            answer.headers[f"Accept-{request.method.title()}"] = ", ".join(accepted)
+        return answer
     if isinstance(error, IntegrityError):
         detail = (
             "另一处改动已占用同一标识，未作任何更改 (another change holds the same key; nothing was changed)"
@@ -230,6 +244,9 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
     big = bool(answer.zipped) or len(answer.body) >= ZIP_FROM_BYTES
     zipped = big and media not in ZIPPED_ALREADY and takes_gzip(request)
     headers["ETag"] = f'"{tag}-gzip"' if zipped else f'"{tag}"'
+    if status == 200 and request.method in READ and wants_another(request, tag):
+        detail = "内容已不是 If-Match 所指 (this is not what If-Match names any more)"
+        return problem(problems.TABLE[PreconditionFailed], detail, request, {"header": "If-Match"})
     if status == 200 and request.method in READ and has_already(request, tag):
         del headers["Content-Type"]
         return Response(status_code=304, headers=headers)
@@ -252,12 +269,23 @@ def has_already(request: Request, tag: str) -> bool:
     return etag_matches(given, tag) or etag_matches(given, f"{tag}-gzip")
 
 
-async def _options(request: Request, known: list[str], allowed: Allowed | None) -> Response:
+def wants_another(request: Request, tag: str) -> bool:
+    """Does If-Match name other states than this one (RFC 9110, 13.1.1)? Weak tags match nothing."""
+    given = request.headers.get("if-match")
+    if given is None or given.strip() == "*":
+        return False
+    return not {f'"{tag}"', f'"{tag}-gzip"'} & {part.strip() for part in given.split(",")}
+
+
+async def _options(
+    request: Request, known: list[str], allowed: Allowed | None, accepted: Mapping[str, str]
+) -> Response:
     """What this caller may do here. A browser's preflight carries no credentials: it is told every method."""
     methods = READ if allowed is None else allowed(request, (await understood(request, "")).actor)
     headers = {
         **CORS,
         "Allow": ", ".join(methods),
+        **{f"Accept-{method.title()}": media for method, media in accepted.items() if method in methods},
         "Access-Control-Allow-Methods": ", ".join(known),
         "Access-Control-Allow-Headers": "*",
         "Access-Control-Max-Age": "86400",

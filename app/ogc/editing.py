@@ -40,6 +40,8 @@ from layers.crs import CRS84, Crs, covering, to_degrees
 from layers.model import Field, Layer
 
 MERGE_PATCH = "application/merge-patch+json"
+WHOLE = (GEOJSON, JSON)
+"""What a whole feature may be sent as."""
 LARGEST = 2**20
 """Bytes of a body."""
 LONGEST_TEXT = 1_000
@@ -106,7 +108,7 @@ async def create(asked: Asked) -> Response:
         layer = _editable(asked)
     except _NotEdited:
         return _not_edited(asked)
-    body = await _body(asked.request, (GEOJSON, JSON))
+    body = await _body(asked.request, WHOLE)
     given = _feature(layer, body, await _content_crs(asked, layer))
     if given.place is None:
         raise InvalidInput("缺少位置 (the geometry is missing)", field="geometry")
@@ -125,7 +127,7 @@ async def create(asked: Asked) -> Response:
 
 async def replace(asked: Asked) -> Response:
     """PUT: fields that the body does not name go back to their defaults."""
-    return await _changed(asked, (GEOJSON, JSON), _feature, whole=True)
+    return await _changed(asked, WHOLE, _feature, whole=True)
 
 
 async def update(asked: Asked) -> Response:

@@ -103,6 +103,7 @@ resource(
     COLLECTION_OF_FEATURES,
     writers={"POST": editing.create},
     allowed=editing.allowed_on_items,
+    accepted={"POST": ", ".join(editing.WHOLE)},
 )(items.page)
 resource(
     router,
@@ -110,4 +111,5 @@ resource(
     FEATURE,
     writers={"PUT": editing.replace, "PATCH": editing.update, "DELETE": editing.delete},
     allowed=editing.allowed_on_item,
+    accepted={"PATCH": editing.MERGE_PATCH},
 )(items.feature)

@@ -13,6 +13,7 @@ from app.actor import Jurisdiction, Role, system
 from app.db.engine import Dsns, engine, transaction
 from layers.crs import EPSG
 from tests import served
+from tests.served import Accounts
 
 ITEMS = "/ogc/collections/intakes/items"
 GEOJSON, PATCH = "application/geo+json", "application/merge-patch+json"
@@ -454,3 +455,21 @@ def test_a_commit_that_fails_is_an_error_and_leaves_nothing(ask: Ask, ground: An
     answer = ask("POST", "", feature(name="提交失败"))
     assert answer.status_code == 500
     assert rows(ground, "select 1 from shuitu.intakes where name = '提交失败'") == []
+
+
+def test_options_and_415_say_what_may_be_sent(client: TestClient, keys: Accounts) -> None:
+    """RFC 5789, 2.2 and 3.1: Accept-Patch; the same for POST."""
+    own = {"X-API-Key": keys.nation}
+    many, one = "/ogc/collections/intakes/items", "/ogc/collections/intakes/items/1"
+    assert client.options(one, headers=own).headers["accept-patch"] == "application/merge-patch+json"
+    assert "application/geo+json" in client.options(many, headers=own).headers["accept-post"]
+    for path in (many, one):
+        public = client.options(path).headers
+        assert not {"accept-patch", "accept-post"} & public.keys()
+    assert "accept-patch" not in client.options("/ogc/collections/permits/items/1", headers=own).headers
+    wrong = {**own, "Content-Type": "application/json-patch+json", "If-Match": "*"}
+    answer = client.patch(one, content="[]", headers=wrong)
+    assert (answer.status_code, answer.headers["accept-patch"]) == (415, "application/merge-patch+json")
+    answer = client.post(many, content="<a/>", headers={**own, "Content-Type": "application/gml+xml"})
+    assert answer.status_code == 415
+    assert "application/geo+json" in answer.headers["accept-post"]

@@ -68,6 +68,27 @@ def test_a_tag_answers_304_until_the_content_differs(client: TestClient, path: s
     assert as_html.status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["/collections/intakes", "/collections/intakes/items", "/collections/intakes/items/1"]
+)
+def test_if_match_is_held_against_the_tag_of_what_is_read(client: TestClient, path: str) -> None:
+    """RFC 9110, 13.1.1: the method is not performed unless a listed tag is the present one; weak ones never are."""
+    tag = client.get(f"/ogc{path}").headers["etag"]
+    for given, expected in (
+        (tag, 200),
+        ("*", 200),
+        (f'"other", {tag}', 200),
+        ('"other"', 412),
+        (f"W/{tag}", 412),
+    ):
+        answer = client.get(f"/ogc{path}", headers={"If-Match": given})
+        assert answer.status_code == expected, given
+        assert client.head(f"/ogc{path}", headers={"If-Match": given}).status_code == expected
+    assert answer.headers["content-type"] == "application/problem+json"
+    both = {"If-Match": tag, "If-None-Match": tag}
+    assert client.get(f"/ogc{path}", headers=both).status_code == 304
+
+
 def test_gzip_only_when_asked_for_and_with_a_tag_of_its_own(client: TestClient) -> None:
     plain = client.get(ITEMS, headers={"Accept-Encoding": "identity"})
     zipped = client.get(ITEMS, headers={"Accept-Encoding": "gzip"})
