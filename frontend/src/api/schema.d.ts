@@ -116,6 +116,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/past-days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Past Day
+         * @description Whether the overview of a past day has been counted.
+         */
+        get: operations["get_past_day_api_past_days_get"];
+        put?: never;
+        /**
+         * Ask Past Day
+         * @description Have the overview of a past day counted, as a job; one that was counted within the hour is left as it is.
+         */
+        post: operations["ask_past_day_api_past_days_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/search": {
         parameters: {
             query?: never;
@@ -4179,6 +4203,49 @@ export interface components {
             /** Finished At */
             finished_at: string | null;
         };
+        /**
+         * PastDay
+         * @description Of which day an overview is asked for; `known`: as it was known at that moment (RFC 3339).
+         */
+        PastDay: {
+            /**
+             * Layer
+             * @default intakes
+             */
+            layer: string;
+            /** Datetime */
+            datetime: string;
+            /** Known */
+            known?: string | null;
+        };
+        /**
+         * PastDayOut
+         * @description How the overview of a past day stands.
+         */
+        PastDayOut: {
+            /** Layer */
+            layer: string;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Known */
+            known: string | null;
+            /** Needed */
+            needed: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "none" | "counting" | "ready" | "failed";
+            /** Counted At */
+            counted_at: string | null;
+            /** Points */
+            points: number | null;
+            /** Problem */
+            problem: string | null;
+        };
         /** PathStep */
         PathStep: {
             /** Code */
@@ -5643,6 +5710,71 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    get_past_day_api_past_days_get: {
+        parameters: {
+            query: {
+                datetime: string;
+                layer?: string;
+                known?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PastDayOut"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    ask_past_day_api_past_days_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PastDay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PastDayOut"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
             500: components["responses"]["Problem500"];
             503: components["responses"]["Problem503"];
             default: components["responses"]["Problem"];

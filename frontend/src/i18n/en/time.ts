@@ -9,4 +9,10 @@ export default {
 	today: "Back to today",
 	close: "Close past days, back to today",
 	tooFar: "Zoom in to see a past day: {why}",
+	uncounted: "Zoomed out, this day is counted first; some minutes",
+	count: "Count it",
+	counting: "Counting this day; it appears by itself",
+	counted: "Overview counted {time}",
+	again: "Count again",
+	failed: "The count did not finish",
 };
