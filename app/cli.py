@@ -25,6 +25,7 @@ from app.linkage import run_cli as link_run_cli
 from app.maps import cli as maps_cli
 from app.ogc.viewer import viewer_of
 from app.screening import cli as screening_cli
+from app.screening import water_cli
 from app.settings import Settings
 
 app = typer.Typer(
@@ -132,6 +133,7 @@ app.command("import")(imports_cli.command(wired, actor_named))
 app.add_typer(imagery_cli.commands(wired, actor_named), name="imagery")
 app.command("detect")(screening_cli.detect_command(wired, actor_named))
 app.add_typer(screening_cli.evaluate_commands(), name="evaluate")
+app.add_typer(water_cli.commands(), name="water")
 app.add_typer(maps_cli.commands(wired, actor_named, viewer_of), name="tiles")
 app.add_typer(link_run_cli.add(linkage_cli.commands(), wired, actor_named), name="link")
 

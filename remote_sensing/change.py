@@ -16,7 +16,8 @@ from rasterio.warp import reproject
 from rasterio.windows import Window
 from scipy import ndimage
 
-from remote_sensing.scene import Grid, Scene
+from remote_sensing import clouds
+from remote_sensing.scene import CLASSES, Grid, Scene, readable
 from remote_sensing.sources import Coding
 
 Array = npt.NDArray[Any]
@@ -26,7 +27,8 @@ SIDE = 1024
 """Pixels along the side of what is compared: once in small scenes, at five places half as wide in large ones."""
 MOST_PIXELS, MOST_ALONE = 15.0, 3.0
 """A larger shift is no misregistration but a wrong match (clouds, floods): it is not applied. Nor is one of more than
-MOST_ALONE that a single place speaks for."""
+MOST_ALONE that a single place speaks for, unless the edges correlate by SURE then."""
+SURE = 0.4
 LEAST_PIXELS = 0.15
 AGREED = 1.0
 """Places agree on a shift if each measured it this exactly, in pixels; half of them must."""
@@ -66,6 +68,21 @@ class Aligned:
         values[~seen] = np.nan
         return values
 
+    def unseen(self, window: Window) -> Bools:
+        """Where the earlier scene shows nothing over a window of the later grid: no data, or cloud and shadow by its
+        own classes."""
+        hidden = ~np.isfinite(self.read("nir", window))
+        if name := next((n for n in CLASSES if n in self.scene.bands), None):
+            band = self.scene.bands[name]
+            with (
+                readable(band.file),
+                rasterio.open(band.file) as source,
+                WarpedVRT(source, resampling=Resampling.nearest, **self._target) as warped,
+            ):
+                cloudy, shaded = clouds.told(name, warped.read(band.index, window=window))
+            hidden |= cloudy | shaded
+        return np.asarray(hidden)
+
     def source(self, names: Sequence[str]) -> "AlignedSource":
         """The bands as `strips` reads them."""
         return AlignedSource(self, tuple(names))
@@ -93,9 +110,10 @@ def align(earlier: Scene, later: Scene) -> Aligned:
     """
     grid = later.grid
     plain = Aligned(earlier, grid)
-    found = [shift for window in _looked_at(grid) if (shift := _shift(later, plain, window)) is not None]
-    if not found:
+    measured = [made for window in _looked_at(grid) if (made := _shift(later, plain, window)) is not None]
+    if not measured:
         return plain
+    found, alike = [shift for shift, _ in measured], max(after for _, after in measured)
     middle = np.median(found, axis=0)
     near = [shift for shift in found if max(abs(shift - middle)) <= AGREED]
     places = (len(near), len(found))
@@ -103,7 +121,7 @@ def align(earlier: Scene, later: Scene) -> Aligned:
     if (
         2 * len(near) < len(found)
         or size < LEAST_PIXELS
-        or size > (MOST_PIXELS if len(near) > 1 else MOST_ALONE)
+        or size > (MOST_PIXELS if len(near) > 1 or alike >= SURE else MOST_ALONE)
     ):
         return Aligned(earlier, grid, places=places)
     rows, cols = np.mean(near, axis=0).tolist()
@@ -120,8 +138,9 @@ def _looked_at(grid: Grid) -> list[Window]:
     return [Window(int(x * (grid.width - half)), int(y * (grid.height - half)), half, half) for y, x in at]
 
 
-def _shift(later: Scene, plain: Aligned, window: Window) -> Array | None:
-    """Rows and columns by which the earlier date is off in a window; None if it cannot be told there."""
+def _shift(later: Scene, plain: Aligned, window: Window) -> tuple[Array, float] | None:
+    """Rows and columns by which the earlier date is off in a window, and how well edges correlate then; None if it
+    cannot be told there."""
     a, b = later.read("nir", window), plain.read("nir", window)
     both = np.isfinite(a) & np.isfinite(b)
     if both.mean() < 0.5:
@@ -136,10 +155,10 @@ def _shift(later: Scene, plain: Aligned, window: Window) -> Array | None:
         return None
     shift = np.asarray(phase_cross_correlation(a, b, upsample_factor=10)[0])  # type: ignore[no-untyped-call]
     if max(abs(shift)) < LEAST_PIXELS:
-        return np.zeros(2)
+        return np.zeros(2), 1.0
     moved = ndimage.shift(b, shift, order=1, mode="nearest")
     before, after = (float(np.corrcoef(a.ravel(), x.ravel())[0, 1]) for x in (b, moved))
-    return shift if after > before + BETTER else None
+    return (shift, after) if after > before + BETTER else None
 
 
 def _edges(values: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rasterio.windows import Window
 from scipy import ndimage
 
-from remote_sensing.scene import Scene
+from remote_sensing.scene import CLASSES, Scene
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -87,16 +87,19 @@ def quality(scene: Scene, window: Window) -> tuple[Bools, Bools] | None:
 
     A shadow is not believed alone: dark flood water is often called one.
     """
-    if "scl" in scene.bands:
-        classes = scene.read("scl", window)
-        return np.isin(classes, SCL_HIDDEN), np.isin(classes, SCL_SHADOW)
-    for name, (shadow, hidden) in BITS.items():
-        if name in scene.bands:
-            bits = np.nan_to_num(scene.read(name, window)).astype(np.int64)
-            if name == "fmask":
-                bits[bits == FMASK_NONE] = hidden
-            return (bits & hidden) > 0, (bits & shadow) > 0
-    return None
+    name = next((n for n in CLASSES if n in scene.bands), None)
+    return told(name, np.nan_to_num(scene.read(name, window))) if name else None
+
+
+def told(name: str, numbers: npt.NDArray[np.generic]) -> tuple[Bools, Bools]:
+    """Hidden from view, and in shadow, by the numbers of a band of classes."""
+    if name == "scl":
+        return np.isin(numbers, SCL_HIDDEN), np.isin(numbers, SCL_SHADOW)
+    shadow, hidden = BITS[name]
+    bits = numbers.astype(np.int64)
+    if name == "fmask":
+        bits[bits == FMASK_NONE] = hidden
+    return (bits & hidden) > 0, (bits & shadow) > 0
 
 
 def _tells_shadow(scene: Scene) -> bool:
@@ -110,22 +113,40 @@ def shadows_of(scene: Scene) -> Shadows:
     """Where cloud shadow may lie in a scene. Nowhere if it shows no cloud, or is no reflectance."""
     if not scene.calibrated:
         return NONE
+    small, cloud, pixel_m = _small(scene)
+    told = _tells_shadow(scene)
+    if not cloud.any() and not told:
+        return NONE
+    haze = {n: float(np.nanpercentile(values, 0.1)) for n, values in small.items()}
+    whole = Shadows(np.ones((1, 1), bool), haze, scene.grid.height, scene.grid.width)
+    if told:
+        return whole
+    zone = _cast(cloud, whole.shaded(small) & ~cloud, max(2, round(REACH_M / pixel_m)))
+    return Shadows(zone, haze, scene.grid.height, scene.grid.width)
+
+
+def _small(scene: Scene) -> tuple[dict[str, Floats], Bools, float]:
+    """A small picture of the scene, its clouds, and the side of its pixels in m."""
     names = [n for n in ("blue", "green", "red", "nir", "swir16") if n in scene.bands]
     grid = scene.grid
     scale = max(1, -(-max(grid.width, grid.height) // SIDE))
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))
     small = scene.read_bands(names, Window(0, 0, grid.width, grid.height), shape)
     pixel_m = grid.pixel_m * scale
-    told = _tells_shadow(scene)
-    cloud = _clouds(small, max(1, round(LEAST_M / pixel_m)))
-    if not cloud.any() and not told:
-        return NONE
-    haze = {n: float(np.nanpercentile(values, 0.1)) for n, values in small.items()}
-    whole = Shadows(np.ones((1, 1), bool), haze, grid.height, grid.width)
-    if told:
-        return whole
-    zone = _cast(cloud, whole.shaded(small) & ~cloud, max(2, round(REACH_M / pixel_m)))
-    return Shadows(zone, haze, grid.height, grid.width)
+    return small, _clouds(small, max(1, round(LEAST_M / pixel_m))), pixel_m
+
+
+def cover(scene: Scene) -> Bools:
+    """Clouds with their soft edges and the dark land in their shadow, in a small picture stretched over the scene.
+
+    For scenes without classes of their own. Nothing where numbers are no reflectance.
+    """
+    if not scene.calibrated:
+        return np.zeros((1, 1), bool)
+    small, cloud, _ = _small(scene)
+    shadows = shadows_of(scene)
+    shade = shadows.zone & shadows.shaded(small) if shadows else np.zeros(cloud.shape, bool)
+    return np.asarray(ndimage.binary_dilation(cloud | shade, iterations=2))
 
 
 def _cast(cloud: Bools, dark: Bools, reach: int) -> Bools:

@@ -113,7 +113,7 @@ def told(
     ).to_numpy()
     canal = long & (table.widest_m <= CANAL_M).to_numpy() & (table.bend <= CANAL_BEND).to_numpy()
     small = table.area_m2 < POND_M2
-    kind = np.select([canal, long, small], ["canal", "river", "pond"], "lake")
+    kind = np.select([canal, long, small], ["canal", "river", "pond"], "lake").astype(object)
     by = np.full(len(table), "shape", object)
     at_dam = _near(metric, dams)
     kind[at_dam & ~canal], by[at_dam & ~canal] = "reservoir", "dam"
