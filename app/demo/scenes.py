@@ -138,9 +138,9 @@ def _expected(one: dict[str, Any], spots: list[tuple[Any, str, Intake, float]]) 
     least = options.min_water_m2 if pond else options.min_field_m2
     serving = []
     for spot, kind, intake, in_force in spots:
-        well = kind == "irrigated_land"
-        far = reach.water_m if pond else reach.well_m if well else reach.field_m
-        if not (pond and well) and shapely.distance(one["metric"], spot) <= far + demo_scene.PIXEL_M:
+        # The ponds' intakes are of fisheries, which water no field, and wells fill no pond.
+        far = reach.water_m if pond else reach.well_m
+        if kind == one["kind"] and shapely.distance(one["metric"], spot) <= far + demo_scene.PIXEL_M:
             serving.append((intake, in_force))
     permitted = [in_force for _, in_force in serving if in_force >= 0]
     if one["area_m2"] < least:
