@@ -8,6 +8,8 @@ import geopandas as gpd
 import numpy as np
 import openpyxl
 import pytest
+from PIL import Image
+from pypdf import PdfReader
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -345,3 +347,38 @@ def test_the_end_of_a_run_calibrates_when_enough_is_new(services: Services) -> N
         calibrating.refresh(session, NATION)
         made = session.execute(text("select count(*) from shuitu.score_calibrations")).scalar_one()
     assert made == 1
+
+
+def test_the_evidence_is_printed_with_pictures_permits_and_decisions(
+    services: Services, log_in: Callable[[str], TestClient]
+) -> None:
+    (number,) = plant(services, 1)
+    chips = services.settings.data_dir / "chips"
+    chips.mkdir(exist_ok=True)
+    for which in ("before", "after"):
+        Image.new("RGB", (300, 320), "#33566e").save(chips / f"{which}.png")
+    with transaction(services.engine, NATION) as session:
+        intake = session.execute(
+            text("""insert into shuitu.intakes (code, name, county_code, source_type, geom)
+                    values ('320000', '丰沟镇鱼塘取水口', 321084, 'surface_water', st_setsrid(st_makepoint(119.02, 32.02), 4490)) returning id""")
+        ).scalar_one()
+        session.execute(
+            text("""update shuitu.candidates set chip_before = 'chips/before.png', chip_after = 'chips/after.png',
+                      serving_intake_ids = array[cast(:intake as bigint)],
+                      profile = '[{"date": "2024-05-12", "scene": "s2", "seen": 1, "ndvi": 0.61, "ndmi": null, "ndwi": -0.3,
+                                   "around_ndvi": 0.2, "around_ndmi": null}]' where id = :id"""),
+            {"intake": intake, "id": number},
+        )
+    web = log_in("gaoyou")
+    one = decide(web, get(web, number), "unsure", reason="needs_visit", note="约镇水利站").json()
+    answer = web.get(f"/api/dossiers/candidates/{number}.pdf")
+    assert answer.headers["content-type"] == "application/pdf"
+    book = PdfReader(io.BytesIO(answer.content))
+    words = "".join("".join(page.extract_text() for page in book.pages).split())
+    for said in (one["code"], "疑似", "0.5万m³", "3万m³", "影像上有水体", "丰沟镇鱼塘取水口", "没有许可", "须现场核实", "约镇水利站", "0.61"):  # fmt: skip
+        assert said in words, said
+    sizes = {image.image.size for page in book.pages for image in page.images if image.image}
+    assert (300, 320) in sizes
+    english = web.get(f"/api/dossiers/candidates/{number}.pdf", params={"lang": "en"})
+    assert "Suspected" in PdfReader(io.BytesIO(english.content)).pages[0].extract_text()
+    assert log_in("baoying").get(f"/api/dossiers/candidates/{number}.pdf").status_code == 404
