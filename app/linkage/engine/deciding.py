@@ -17,8 +17,12 @@ MATCHED = 0.5
 LISTED = [level.name for level in BY_NAME["number"].levels].index("listed")
 LISTED_OFTEN = 50.0
 """How many times likelier than others a row is a second one whose number the other lists: 1-5号井 is five wells. A guess of 2026-11."""
+SHARED_NUMBER = [level.name for level in BY_NAME["number"].levels].index("shares")
 OTHER_NUMBER = len(BY_NAME["number"].levels) - 1
 SAME_CODE = (0, 1)
+CLEAR = 2.0
+"""Natural log: what is confirmed by rule weighs at least seven times as much as any rival of either row. A pair that is
+only sure because its rivals are given away to others is a person's. A guess of 2026-11, checked on registers of four countries."""
 FAR_M_LEVEL = [level.name for level in BY_NAME["distance"].levels].index("10000")
 
 
@@ -45,7 +49,11 @@ def decide(
     # Two rows with one partner: a well of a field, the same permit, or one of them is wrong, which a person sees.
     explained = (levels["number"] == LISTED) | np.isin(levels["code"], SAME_CODE)
     alone = ~(many_a | many_b) | explained if settings.cardinality == "auto" else True
-    sure = is_chosen & (p >= settings.confirm_at) & ~conflicts(levels) & alone
+    clear = np.full(len(p), True)
+    for ends, several in ((i, ("one_to_many", "many_to_many")), (j, ("many_to_one", "many_to_many"))):
+        if settings.cardinality not in several:
+            clear &= log_odds >= _strongest_rival(ends, log_odds) + CLEAR
+    sure = is_chosen & (p >= settings.confirm_at) & ~conflicts(levels) & alone & (clear | explained)
     decision = np.where(sure, "confirmed", np.where(p >= settings.keep_at, "doubtful", "rejected")).astype(
         object
     )
@@ -54,6 +62,20 @@ def decide(
     ).astype(object)
     kept = np.flatnonzero(is_chosen | (p >= settings.keep_at))
     return Verdicts(p, outcome, decision, chosen, kept[np.argsort(-p[kept], kind="stable")])
+
+
+def _strongest_rival(ends: Ints, log_odds: Floats) -> Floats:
+    """For each pair, the odds of the best other pair of that end."""
+    order = np.lexsort((-log_odds, ends))
+    first = np.ones(len(order), bool)
+    first[1:] = ends[order][1:] != ends[order][:-1]
+    best, second = (np.full(int(ends.max(initial=0)) + 1, -np.inf) for _ in range(2))
+    best[ends[order[first]]] = log_odds[order[first]]
+    runner_up = np.flatnonzero(~first & np.roll(first, 1))
+    second[ends[order[runner_up]]] = log_odds[order[runner_up]]
+    is_best = np.zeros(len(order), bool)
+    is_best[order[first]] = True
+    return np.where(is_best, second[ends], best[ends])
 
 
 def with_seconds(
@@ -111,7 +133,11 @@ def conflicts(levels: Mapping[str, Levels]) -> npt.NDArray[np.bool_]:
     far = levels["distance"] >= FAR_M_LEVEL
     other_number = levels["number"] == OTHER_NUMBER
     other_source = levels["source_type"] == 1
+    part_of_number = (levels["number"] == SHARED_NUMBER) & ~same_code
     found: npt.NDArray[np.bool_] = (
-        (same_code & far) | other_number | (other_source & (levels["name"] == 0) & (levels["code"] != 0))
+        (same_code & far)
+        | other_number
+        | part_of_number
+        | (other_source & (levels["name"] == 0) & (levels["code"] != 0))
     )
     return found

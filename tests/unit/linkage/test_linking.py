@@ -2,10 +2,14 @@
 
 import time
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from app.linkage.engine import LinkSettings, link, score
+from app.linkage.engine.comparisons import BY_NAME
+from app.linkage.engine.deciding import decide
+from app.linkage.engine.rivals import marginals
 from benchmarks.linkage import baselines, scoring
 from benchmarks.linkage.generated import Errors, Registers, make
 
@@ -200,3 +204,24 @@ def test_a_row_between_equal_rivals_is_not_said_to_be_without_a_partner() -> Non
     alone = dict(zip(linked.unmatched_a, linked.alone_a.tolist(), strict=True))
     assert set(alone) == {"t0", "t1", "t2"}
     assert max(alone.values()) < 0.3
+
+
+@pytest.mark.parametrize(("rival", "decision"), [(11.0, "doubtful"), (4.0, "confirmed")])
+def test_what_is_only_sure_because_its_rival_is_given_away_is_left_to_a_person(
+    rival: float, decision: str
+) -> None:
+    """x is as much like 1 as like 2 or much more; 2 goes to y, so 1 is all that is left for x."""
+    i, j = np.array([0, 0, 1]), np.array([0, 1, 1])
+    log_odds = np.array([12.0, rival, 20.0])
+    levels = {name: np.full(3, -1, np.int8) for name in BY_NAME}
+    verdicts = decide(i, j, marginals(i, j, log_odds), log_odds, levels, LinkSettings())
+    assert verdicts.probability[0] > 0.98
+    assert verdicts.decision[0] == decision
+
+
+def test_wells_that_share_one_of_their_numbers_are_not_confirmed() -> None:
+    rows = [{**_village(k), "id": f"{k}"} for k in range(80)]
+    one = {"holder": "青山农场", "lon": 119.3, "lat": 32.33, "id": "x"}
+    left, right = [*rows, {**one, "name": "9号地1号井"}], [*rows, {**one, "name": "9号地2号井"}]
+    pairs = link(pa.Table.from_pylist(left), pa.Table.from_pylist(right)).pairs.to_pylist()
+    assert [p["decision"] for p in pairs if p["a"] == "x" == p["b"]] in ([], ["doubtful"])
