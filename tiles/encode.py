@@ -143,10 +143,10 @@ class _Rows:
         self._bytes.append(byte)
         self._where.append(where)
 
-    def varint(self, values: Array, where: Array | None = None) -> None:
-        """Whole numbers that are not negative, each in as few bytes as it takes."""
+    def varint(self, values: Array, most: int, where: Array | None = None) -> None:
+        """Whole numbers from 0 to `most`, each in as few bytes as it takes."""
         rest, there = values, where
-        for _ in range(_width(int(values.max(initial=0))) - 1):
+        for _ in range(_width(most) - 1):
             more = rest > 127
             if there is None and more.all():
                 self.constant(rest & 127 | 128, there)
@@ -173,45 +173,60 @@ class _Rows:
 def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array]]) -> bytes:
     """Feature messages, one after the other."""
     px, py = x << 1, y << 1  # zigzag of what is not negative
+    most_x, most_y = _most(px), _most(py)
     size_tags = np.zeros(len(x), np.int64)
+    parts = []
     for key, index in tags:
-        size_tags += np.where(index >= 0, _width(key) + _widths(index), 0)
-    size_geometry = 1 + _widths(px) + _widths(py)
-    size = 4 + size_geometry + np.where(size_tags > 0, 1 + _widths(size_tags) + size_tags, 0)
+        most, there = _most(index), None if index.min() >= 0 else index >= 0
+        wide = _width(key) + _widths(index, most)
+        size_tags += wide if there is None else np.where(there, wide, 0)
+        parts.append((_varint(key), index if there is None else np.maximum(index, 0), most, there))
+    size_geometry = 1 + _widths(px, most_x) + _widths(py, most_y)
+    most_tags = _most(size_tags)
+    some = None if size_tags.all() else size_tags > 0
+    size_part = 1 + _widths(size_tags, most_tags) + size_tags
+    size = 4 + size_geometry + (size_part if some is None else np.where(some, size_part, 0))
+    most_id = 0 if ids is None else _most(ids)
     if ids is not None:
-        size = size + 1 + _widths(ids)
+        size += 1 + _widths(ids, most_id)
     rows = _Rows(len(x))
     rows.constant(0x12)
-    rows.varint(size)
+    rows.varint(size, _most(size))
     if ids is not None:
         rows.constant(0x08)
-        rows.varint(ids)
-    some = None if size_tags.all() else size_tags > 0
+        rows.varint(ids, most_id)
     rows.constant(0x12, some)
-    rows.varint(size_tags, some)
-    for key, index in tags:
-        there = None if index.min() >= 0 else index >= 0
-        for byte in _varint(key):
+    rows.varint(size_tags, most_tags, some)
+    for key_bytes, index, most, there in parts:
+        for byte in key_bytes:
             rows.constant(byte, there)
-        rows.varint(index if there is None else np.maximum(index, 0), there)
+        rows.varint(index, most, there)
     for byte in (0x18, 0x01, 0x22):
         rows.constant(byte)
-    rows.varint(size_geometry)
+    if isinstance(size_geometry, int):
+        rows.constant(size_geometry)
+    else:
+        rows.varint(size_geometry, 127)
     rows.constant(0x09)
-    rows.varint(px)
-    rows.varint(py)
+    rows.varint(px, most_x)
+    rows.varint(py, most_y)
     return rows.taken()
+
+
+def _most(values: Array) -> int:
+    return int(values.max(initial=0))
 
 
 def _width(value: int) -> int:
     return max(1, (value.bit_length() + 6) // 7)
 
 
-def _widths(values: Array) -> Array:
-    """Bytes that each varint takes."""
-    found = np.ones(len(values), np.int64)
-    most = int(values.max(initial=0))
-    for i in range(1, _width(most)):
+def _widths(values: Array, most: int) -> Array | int:
+    """Bytes that each varint takes; one number, if it is the same for all."""
+    if most < 128:
+        return 1
+    found = 1 + (values >= 128)
+    for i in range(2, _width(most)):
         found += values >= 1 << 7 * i
     return found
 
@@ -258,9 +273,14 @@ def _wholes(values: Array) -> bytes:
     told = np.where(negative, -2 * values - 1, values)
     rows = _Rows(len(values))
     rows.constant(0x22)
-    rows.varint(1 + _widths(told))
+    most = _most(told)
+    wide = 1 + _widths(told, most)
+    if isinstance(wide, int):
+        rows.constant(wide)
+    else:
+        rows.varint(wide, 127)
     rows.constant(np.where(negative, 0x30, 0x28))
-    rows.varint(told)
+    rows.varint(told, most)
     return rows.taken()
 
 

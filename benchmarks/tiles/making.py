@@ -33,14 +33,21 @@ class Client:
 
     def get(self, where: str) -> tuple[float, bytes, bool]:
         """Milliseconds, the body as it came, and whether it is compressed."""
-        began = time.perf_counter()
-        self._connection.request("GET", where, headers=self._headers)
-        answer = self._connection.getresponse()
+        try:
+            began, answer = self._asked(where)
+        except (http.client.RemoteDisconnected, ConnectionError):  # closed while the other side had its turn
+            self._connection.close()
+            began, answer = self._asked(where)
         body = answer.read()
         took = (time.perf_counter() - began) * 1000
         if answer.status not in (200, 204):
             raise SystemExit(f"{where}: {answer.status} {body[:200]!r}")
         return took, body, answer.getheader("content-encoding") == "gzip"
+
+    def _asked(self, where: str) -> tuple[float, http.client.HTTPResponse]:
+        began = time.perf_counter()
+        self._connection.request("GET", where, headers=self._headers)
+        return began, self._connection.getresponse()
 
 
 def dense(ours: Ours, peer: Peer | None, tiles: dict[int, tuple[Address, int]]) -> Iterator[Figure]:
