@@ -162,6 +162,19 @@ def count_in(layer: Layer, tile: Address) -> Statement:
     )
 
 
+def stored(layer: Layer, *, past: bool) -> tuple[str, str, str]:
+    """Relations of cells, of what they count by class, and of deltas: today's, or those counted of a past day, whose
+    number is the parameter `day`."""
+    assert layer.points is not None  # noqa: S101
+    p = layer.points
+    if not past:
+        return quote(p.cells), quote(p.facet_cells), quote(p.deltas)
+    cells, facets = (
+        f"(select * from {quote(name)} where day = %(day)s)" for name in (p.past_cells, p.past_facet_cells)
+    )
+    return cells, facets, f"(select * from {quote(p.deltas)} where false)"
+
+
 def cells(layer: Layer, block: Address, where: Conditions, day: int | None = None) -> Statement:
     """Cells of a Mercator tile as one row of columns: keys, n, volume, sx, sy, then n by digit of the counted facet.
 
@@ -171,13 +184,7 @@ def cells(layer: Layer, block: Address, where: Conditions, day: int | None = Non
     """
     assert layer.points is not None  # noqa: S101
     p = layer.points
-    stored, facets, deltas = quote(p.cells), quote(p.facet_cells), quote(p.deltas)
-    if day is not None:
-        stored, facets = (
-            f"(select * from {quote(name)} where day = %(day)s)"
-            for name in (p.past_cells, p.past_facet_cells)
-        )
-        deltas = f"(select * from {deltas} where false)"
+    whole, facets, deltas = stored(layer, past=day is not None)
     counted = coding.facet(layer, p.counted)
     depth = block.z + CELL_DEPTH
     lo, hi = cell_range(block, CELL_DEPTH)
@@ -187,7 +194,7 @@ def cells(layer: Layer, block: Address, where: Conditions, day: int | None = Non
     key = f"((1::bigint << {2 * depth}) | ({ALIAS}.key >> {2 * (BITS - depth)}))"
     digit = f"({ALIAS}.class / {counted.weight} %% {counted.base})"
     sql = _template("cells").format(
-        cells=stored,
+        cells=whole,
         deltas=deltas,
         counts=", ".join(f"{ALIAS}.nc[{i + 1}] as c{i}" for i in digits),
         delta_counts=", ".join(f"case when {digit} = {i} then {ALIAS}.n else 0 end" for i in digits),

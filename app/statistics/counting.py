@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-from app.errors import InvalidInput, TooCostly
+from app.errors import TooCostly
 from app.statistics import rules
 from app.statistics.rules import Dimension, Key, Sum
 from layers.derive.columns import quote
 from layers.model import Layer
-from tiles import arrays
+from tiles import arrays, past, points
 from tiles import facets as coding
 from tiles.address import Address
 from tiles.keys import cell_range
-from tiles.options import ALIAS, TileOptions
+from tiles.options import ALIAS, Past, TileOptions
 from tiles.overview import CELL_DEPTH, PACKED
-from tiles.source import Conditions, conditions
+from tiles.source import Conditions, conditions, stored
 
 Array = npt.NDArray[Any]
 Connection = psycopg.Connection[Any]
@@ -52,17 +52,23 @@ class Question:
 def count(connection: Connection, asked: Question) -> tuple[list[tuple[Key, Key, Sum]], bool]:
     """What was counted, by row and column; and whether the map's cells told it.
 
-    Raises TooCostly if it takes too long, InvalidInput for a past day by what the past does not tell.
+    Raises TooCostly if it takes too long.
     """
     where = conditions(asked.layer, asked.options)
-    cells = asked.on is None and not where.by_point and all(one.kind != "column" for one in asked.told_apart)
+    told = not where.by_point and all(one.kind != "column" for one in asked.told_apart)
     try:
         connection.execute(f"set local statement_timeout = '{TIMEOUT_S}s'")
-        found = _from_cells(connection, asked, where) if cells else _from_entries(connection, asked, where)
+        day = _counted(connection, asked, where) if told and asked.on is not None else None
+        cells = told and (asked.on is None or day is not None)
+        found = (
+            _from_cells(connection, asked, where, day) if cells else _from_entries(connection, asked, where)
+        )
         connection.execute("set local statement_timeout = default")
     except psycopg.errors.QueryCanceled:
+        hint = "" if asked.on is None else "，或先在地图时间条上汇总该日"
         raise TooCostly(
-            f"统计超过 {TIMEOUT_S} 秒，请缩小行政区范围 (this took more than {TIMEOUT_S} s: choose a smaller region)"
+            f"统计超过 {TIMEOUT_S} 秒，请缩小行政区范围{hint} (this took more than {TIMEOUT_S} s: choose a smaller region"
+            f"{', or have the day counted at the time bar of the map' if hint else ''})"
         ) from None
     return found, cells
 
@@ -91,8 +97,27 @@ class Classes:
     volume: Array
 
 
-def _from_cells(connection: Connection, asked: Question, where: Conditions) -> list[tuple[Key, Key, Sum]]:
-    read, wanted = _read(connection, asked, where)
+def _counted(connection: Connection, asked: Question, where: Conditions) -> int | None:
+    """Number of the past day whose cells answer, as they do on the map: where there is too much to ask each."""
+    assert asked.layer.points is not None and asked.on is not None  # noqa: S101
+    place, values = _place(asked, where)
+    lo, hi = cell_range(Address(0, 0, 0), CELL_DEPTH)
+    row = connection.execute(
+        f"select coalesce(sum({ALIAS}.n), 0) from {quote(asked.layer.points.cells)} {ALIAS} "
+        f"where {ALIAS}.key >= %(lo)s and {ALIAS}.key < %(hi)s {''.join(f' and {one}' for one in place)}".encode(),
+        {**values, "lo": lo, "hi": hi},
+    ).fetchone()
+    if row is None or row[0] <= points.JOINED:
+        return None
+    day = past.counted(asked.layer, Past(asked.on))
+    found = connection.execute(day.sql.encode(), day.values).fetchone()
+    return found[0] if found else None
+
+
+def _from_cells(
+    connection: Connection, asked: Question, where: Conditions, day: int | None
+) -> list[tuple[Key, Key, Sum]]:
+    read, wanted = _read(connection, asked, where, day)
     if where.by_class:
         kept = np.isin(read.class_no, wanted)
         read = Classes(*(getattr(read, name)[kept] for name in ("county", "basin", "class_no", "n", "volume")))  # fmt: skip
@@ -113,20 +138,23 @@ def _from_cells(connection: Connection, asked: Question, where: Conditions) -> l
     ]
 
 
-def _read(connection: Connection, asked: Question, where: Conditions) -> tuple[Classes, Array]:
+def _read(
+    connection: Connection, asked: Question, where: Conditions, day: int | None
+) -> tuple[Classes, Array]:
     p = asked.layer.points
     assert p is not None  # noqa: S101 - intakes have map tables
     place, values = _place(asked, where)
     lo, hi = cell_range(Address(0, 0, 0), CELL_DEPTH)
+    _, facets, deltas = stored(asked.layer, past=day is not None)
     sql = CELLS.format(
         alias=ALIAS,
-        facets=quote(p.facet_cells),
-        deltas=quote(p.deltas),
+        facets=facets,
+        deltas=deltas,
         classes=quote(p.classes),
         by_class=where.by_class or "false",
         place="".join(f" and {one}" for one in place),
     )
-    row = connection.execute(sql.encode(), {**values, **where.values, "lo": lo, "hi": hi}, binary=True).fetchone()  # fmt: skip
+    row = connection.execute(sql.encode(), {**values, **where.values, "lo": lo, "hi": hi, "day": day}, binary=True).fetchone()  # fmt: skip
     assert row is not None  # noqa: S101 - aggregates give one row
     packed = np.frombuffer(row[3] or b"", PACKED)
     entries = arrays.read(row[2], "i4") // PACKED.itemsize
@@ -187,16 +215,9 @@ ENTRIES = """
 select {region} as county, coalesce({alias}.basin_id, 0)::integer as basin, {by} as by_value, {across} as across_value,
        count(*)::bigint as n, coalesce(sum(round({alias}.annual_volume_m3::real::float8)), 0)::bigint as volume
 from {source} {alias} where true {where} group by 1, 2, 3, 4"""
-PAST = ("off_stream",)
-"""Of the columns, those that a past day tells."""
 
 
 def _from_entries(connection: Connection, asked: Question, where: Conditions) -> list[tuple[Key, Key, Sum]]:
-    for one in asked.told_apart:
-        if asked.on is not None and one.kind == "column" and one.name not in PAST:
-            raise InvalidInput(
-                f"历史日期不能按“{one.title.zh}”统计 (a past day cannot be counted by {one.name})", field="by", value=one.name
-            )  # fmt: skip
     place, values = _place(asked, where)
     clauses = place + [one for one in (where.by_class, where.by_point) if one]
     sql = ENTRIES.format(

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import mapbox_vector_tile
@@ -18,9 +19,11 @@ from app.access import service as access
 from app.actor import Jurisdiction, Role, system
 from app.db.engine import driver_of, transaction
 from app.deps import Services
+from app.maps import past_days
 from layers import catalog
 from tests.integration.conftest import PASSWORD
 from tiles import facets, fold
+from tiles.options import Past
 
 NATION = system("test")
 MANY = 4_200
@@ -211,10 +214,31 @@ def test_a_past_day_counts_what_held_then(filled: Services, log_in: Callable[[st
             text("select count(*) from shuitu.intakes where started_on is null or started_on <= '2005-01-01'")
         ).scalar_one()
     assert past["total"]["n"] == n < MANY
-    refused = log_in("admin").get(
-        "/api/statistics/intakes", params={"by": "zone_code", "datetime": "2005-01-01"}
-    )
-    assert refused.status_code == 400
+    zones = counted(log_in("admin"), by="zone_code", datetime="2005-01-01")
+    assert zones["total"]["n"] == n and len(zones["rows"]) > 1
+
+
+def test_a_past_day_of_many_is_told_by_the_cells_that_the_map_counted(
+    filled: Services, log_in: Callable[[str], TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"by": "region", "across": "permit_state", "datetime": "2005-01-01"}
+    one_by_one = counted(log_in("admin"), **asked)
+    monkeypatch.setattr("tiles.points.JOINED", 100)
+    assert counted(log_in("admin"), **asked)["from_map"] is False  # nobody had it counted
+    with transaction(filled.engine, NATION) as session:
+        past_days.ask(session, NATION, LAYER, Past(date(2005, 1, 1)))
+        number = session.execute(
+            text("select id from map.past_days where on_date = '2005-01-01'")
+        ).scalar_one()
+    past_days.count(filled, number)
+    for narrowed in ({}, {"filter": "status = 'sealed'"}, {"region": 321000}):
+        monkeypatch.setattr("tiles.points.JOINED", 10**9)
+        singly = counted(log_in("admin"), **asked, **narrowed)
+        monkeypatch.setattr("tiles.points.JOINED", 100)
+        told = counted(log_in("admin"), **asked, **narrowed)
+        assert told["from_map"] is True
+        assert (told["rows"], told["total"]) == (singly["rows"], singly["total"])
+    assert one_by_one["total"]["n"] == counted(log_in("admin"), **asked)["total"]["n"]
 
 
 def test_the_workbook_holds_what_the_screen_shows(log_in: Callable[[str], TestClient]) -> None:
