@@ -111,6 +111,8 @@ def codes(rows: pd.DataFrame, counties: Counties, known: Any) -> list[Issue]:
 def _by_county(county: Floats) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
     """Each county code that is stated, with the positions of its rows in their order."""
     stated = np.flatnonzero(~np.isnan(county))
+    if not len(stated):  # of which numpy would make one group all the same
+        return
     order = stated[np.argsort(county[stated], kind="stable")]
     different, starts = np.unique(county[order], return_index=True)
     yield from zip(different.astype(int).tolist(), np.split(order, starts[1:]), strict=True)
