@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from remote_sensing import clouds
 from remote_sensing.scene import CLASSES, Grid, Scene, readable
-from remote_sensing.sources import Coding
+from remote_sensing.sources import Coding, SceneSource, Source
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -54,19 +54,28 @@ class Aligned:
 
     def read(self, name: str, window: Window) -> Floats:
         """A band over a window of the later grid, NaN where the earlier scene has nothing."""
-        band = self.scene.bands[name]
-        # Without a number for "no data" the warp adds an alpha band, and the last band is the mask.
-        marked = band.nodata is not None
-        extra = {"src_nodata": band.nodata, "nodata": band.nodata} if marked else {"add_alpha": True}
-        with (
-            rasterio.open(band.file) as source,
-            WarpedVRT(source, resampling=Resampling.bilinear, **extra, **self._target) as warped,
-        ):
-            raw = warped.read(band.index, window=window)
-            seen = raw != band.nodata if marked else warped.read(warped.count, window=window) > 0
-        values: Floats = raw.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
-        values[~seen] = np.nan
-        return values
+        return self.read_bands((name,), window)[name]
+
+    def read_bands(self, names: Sequence[str], window: Window) -> dict[str, Floats]:
+        """Bands over a window, as `read` gives each: a warp works on all bands of a file, whichever are wanted."""
+        wanted = {name: self.scene.bands[name] for name in names}
+        read: dict[str, Floats] = {}
+        for file, nodata in dict.fromkeys((band.file, band.nodata) for band in wanted.values()):
+            mine = {n: band for n, band in wanted.items() if (band.file, band.nodata) == (file, nodata)}
+            # Without a number for "no data" the warp adds an alpha band, and the last band is the mask.
+            extra = {"add_alpha": True} if nodata is None else {"src_nodata": nodata, "nodata": nodata}
+            with (
+                readable(file),
+                rasterio.open(file) as source,
+                WarpedVRT(source, resampling=Resampling.bilinear, **extra, **self._target) as warped,
+            ):
+                raws = warped.read([band.index for band in mine.values()], window=window)
+                mask = warped.read(warped.count, window=window) > 0 if nodata is None else None
+            for (name, band), raw in zip(mine.items(), raws, strict=True):
+                values: Floats = raw.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
+                values[raw == nodata if mask is None else ~mask] = np.nan
+                read[name] = values
+        return {name: read[name] for name in wanted}
 
     def unseen(self, window: Window) -> Bools:
         """Where the earlier scene shows nothing over a window of the later grid: no data, or cloud and shadow by its
@@ -83,8 +92,10 @@ class Aligned:
             hidden |= cloudy | shaded
         return np.asarray(hidden)
 
-    def source(self, names: Sequence[str]) -> "AlignedSource":
-        """The bands as `strips` reads them."""
+    def source(self, names: Sequence[str]) -> Source:
+        """The bands as `strips` reads them; on one grid, and with no shift between them, straight from the files."""
+        if self.shift == (0.0, 0.0) and self.scene.grid == self.grid:
+            return SceneSource(self.scene, names)
         return AlignedSource(self, tuple(names))
 
 
@@ -100,7 +111,8 @@ class AlignedSource:
         return (Coding(),) * len(self.names)
 
     def read(self, window: Window) -> list[Array]:
-        return [self.aligned.read(name, window) for name in self.names]
+        read = self.aligned.read_bands(self.names, window)
+        return [read[name] for name in self.names]
 
 
 def align(earlier: Scene, later: Scene) -> Aligned:

@@ -75,7 +75,7 @@ def find(
             parts.append(part)
             if len(parts) % TIDY == 0:
                 memory.give_back()
-            progress(0.9 * len(parts) / total, "识别水体和植被 (finding water and vegetation)")
+            progress(0.02 + 0.7 * len(parts) / total, "识别水体和植被 (finding water and vegetation)")
     by_kind = objects.collect(parts, scene.grid, least)
     return [_placed(kind, by_kind[CODE[kind]], scene, options) for kind in masks.kinds]
 
