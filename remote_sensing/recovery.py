@@ -73,6 +73,8 @@ class Outcome:
     state: npt.NDArray[np.int64]
     """REGISTERED (a false finding), HIDDEN, NEVER or UNKNOWN (not judged)."""
     body: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
+    """The found object of each finding."""
     wanted: npt.NDArray[np.int64]
     """Bodies that no visible intake serves."""
     lost: npt.NDArray[np.int64]
@@ -259,8 +261,10 @@ def _judge(trial: Trial, hidden: Array, moved: Array, options: Options, noise_m:
         area = shapely.area(trial.shapes[rows])
         state[(body < 0) & (area < shapely.area(trial.bodies).min())] = UNKNOWN
     never = np.setdiff1d(np.arange(len(trial.bodies)), np.union1d(served, lost)) if trial.known else lost[:0]
+    looked_for = np.flatnonzero(shapely.area(trial.bodies) >= options.min_water_m2)
+    lost, never = np.intersect1d(lost, looked_for), np.intersect1d(never, looked_for)
     shown = score >= Options().min_score
-    return Outcome(score[shown], state[shown], body[shown], np.union1d(lost, never), lost)
+    return Outcome(score[shown], state[shown], body[shown], rows[shown], np.union1d(lost, never), lost)
 
 
 EVEN = 0.5
@@ -300,7 +304,8 @@ def _calibrated(outcomes: Sequence[Outcome]) -> tuple[list[Array], dict[str, Any
     score = np.concatenate([o.score for o in outcomes])
     judged_here = np.concatenate([o.judged for o in outcomes])
     right = np.concatenate([o.right for o in outcomes])
-    body = np.concatenate([o.body for o in outcomes])
+    # Findings beside all bodies are told apart by the object that was found.
+    body = np.concatenate([np.where(o.body >= 0, o.body, -1 - o.row) for o in outcomes])
     chance = score.copy()
     known, truth, group = score[judged_here], right[judged_here], body[judged_here]
     made = calibration.held_out(known, truth, group) if len(known) else None

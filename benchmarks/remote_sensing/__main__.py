@@ -8,7 +8,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.detection.accuracy import DATES, PRAIRIE, markdown, naip
-from remote_sensing import change, compare, evaluate, indices, recovery, water
+from remote_sensing import change, evaluate, indices, position, recovery, water
 from remote_sensing.scene import Scene, open_scenes
 
 FLOOD = {
@@ -93,21 +93,15 @@ def hidden(imagery: Path, seeds: int) -> Iterator[dict[str, Any]]:
         n: gpd.read_file(imagery / PRAIRIE / f"{n}.geojson")
         for n in ("register_visible", "register_hidden", "truth_bodies_2020")
     }
-    plain = compare._nearest_water
-
-    def blind(objects: Any, kinds: Any, intakes: Any, error: Any, pixel_m: float) -> Any:
-        return plain(objects, kinds, intakes, np.zeros_like(error), pixel_m)
-
-    def everything(objects: Any, kinds: Any, intakes: Any, error: Any, pixel_m: float) -> Any:
-        return np.full(len(intakes), np.inf)
-
-    for noise in (15.0, 30.0, 60.0):
-        for name, rule in (
-            ("whole", plain),
-            ("an intake serves all water in reach", everything),
-            ("its position error is not regarded", blind),
-        ):
-            with patch.object(compare, "_nearest_water", rule):
+    trials: dict[str, dict[str, Any]] = {
+        "whole": {},
+        "errors are believed as stated": {"_factor": lambda points, waters, expected, pixel_m: 1.0},
+        "a pond is as likely to have a second intake": {"ROUNDS": 0},
+        "corners are waters of their own": {"PART": 0.0},
+    }
+    for noise in (15.0, 60.0):
+        for name, changes in trials.items():
+            with patch.multiple(position, **changes) if changes else nullcontext():
                 report = recovery.recover(
                     [naip(imagery, "2020-08-31")], read["register_visible"], read["register_hidden"],
                     bodies=read["truth_bodies_2020"], seeds=seeds, noise_m=noise,
