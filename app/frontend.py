@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from app.problems import ANY_PAGE, OURS
+from app.problems import ANY_PAGE, OURS, methods_at
 from app.settings import Settings
 
 TIANDITU = "https://*.tianditu.gov.cn"
@@ -56,6 +56,8 @@ def mount(api: FastAPI, settings: Settings) -> None:
     @api.api_route(ANY_PAGE, methods=["GET", "HEAD"], include_in_schema=False)
     def page(path: str, request: Request) -> Response:
         if path.split("/", 1)[0] in OURS:
+            if methods_at(request):  # there is something, but not for reading
+                raise HTTPException(405)
             raise HTTPException(404, f"没有 /{path} (there is no /{path})")
         file = (folder / path).resolve()
         if path and file.is_relative_to(folder.resolve()) and file.is_file():

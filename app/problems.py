@@ -7,7 +7,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -57,6 +57,7 @@ TABLE: dict[type[Exception], ProblemType] = {
         "misconfigured", 500, "系统配置有误 · The installation is misconfigured"
     ),
     IntegrityError: ProblemType("conflict", 409, "与当前状态冲突 · Conflict with the present state"),
+    DataError: ProblemType("invalid-input", 400, "输入有误 · Invalid input"),
     OperationalError: ProblemType("not-ready", 503, "服务尚未就绪 · The service is not ready"),
 }
 # Statuses that the framework raises by itself.
@@ -117,6 +118,7 @@ def _database(request: Request, error: Exception) -> Response:
     kind = kind_of(error)
     log.error("database error", error=str(error), problem=kind.slug)
     detail = {
+        400: "某个值超出可存储的范围，未作任何更改 (a value is beyond what can be stored; nothing was changed)",
         409: "另一处改动已占用同一标识，未作任何更改 (another change holds the same key; nothing was changed)",
         503: "数据库暂时无法连接，请稍后再试 (the database cannot be reached for the moment; try again later)",
     }[kind.status]
@@ -181,6 +183,7 @@ def install(app: FastAPI) -> None:
     """Give the application these answers, and no others."""
     app.add_exception_handler(errors.ShuituError, _expected)
     app.add_exception_handler(IntegrityError, _database)
+    app.add_exception_handler(DataError, _database)
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _of_framework)

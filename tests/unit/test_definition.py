@@ -48,6 +48,7 @@ def client(api: FastAPI) -> TestClient:
         ("PATCH", "/api/review/batches", "GET, HEAD, POST"),
         ("PATCH", "/healthz", "GET, HEAD"),
         ("OPTIONS", "/api/statistics/intakes", "GET, HEAD"),
+        ("GET", "/api/exchange/intakes", "POST"),
         ("GET", "/api/session/nothing", None),
         ("DELETE", "/api/nothing/at/all", None),
         ("POST", "/ogc/nothing/at/all", None),
