@@ -350,11 +350,12 @@ class _Watch:
         # Steps that go on side by side tell in no order.
         now = (self.done_before + share * (self.total - self.done_before)) / max(1, self.total)
         self._share = max(self._share, now)
+        if self.cancelled():
+            return
         try:
             self._then(self._share, step)
         except Cancelled:
             self._cancelled = True
-        self.cancelled()
 
     def cancelled(self, *, at_once: bool = False) -> bool:
         if not self._cancelled and (at_once or time.monotonic() - self._last >= 1):
