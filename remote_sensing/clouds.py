@@ -31,6 +31,8 @@ HEIGHTS = (0.5, 1.5)
 """Other clouds of the scene stand this much lower or higher than those that match best."""
 DARK = 0.15
 """Reflectance in near infrared above which a pixel is in no shadow."""
+DARKER = 0.6
+"""Land in shadow reflects less than this share of what land does on the whole, in near infrared."""
 VISIBLE = 2.0
 """Water in a shadow is this much brighter in green than in infrared once the haze is taken off."""
 
@@ -121,7 +123,10 @@ def shadows_of(scene: Scene) -> Shadows:
     whole = Shadows(np.ones((1, 1), bool), haze, scene.grid.height, scene.grid.width)
     if told:
         return whole
-    zone = _cast(cloud, whole.shaded(small) & ~cloud, max(2, round(REACH_M / pixel_m)))
+    # What is matched is darker than the land is: where all land is dark, every shift would fit.
+    lit = small["nir"][~cloud]
+    dark = whole.shaded(small) & (small["nir"] < DARKER * np.nanmedian(lit)) & ~cloud
+    zone = _cast(cloud, dark, max(2, round(REACH_M / pixel_m)))
     return Shadows(zone, haze, scene.grid.height, scene.grid.width)
 
 
