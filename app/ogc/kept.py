@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.deps import Services
-from app.ogc.answering import Answer, Asked, has_already, store_of, takes_gzip
+from app.ogc.answering import Answer, Asked, has_already, store_of
 from app.ogc.asking import ItemsQuery
 from app.ogc.query import Statement
 from app.ogc.store import Store, together
@@ -70,9 +70,11 @@ class Pages:
     def keep(
         self, asked: Asked, key: Hashable, layer: Layer, query: ItemsQuery, answer: Answer, snapshot: str
     ) -> Answer:
-        """The answer with its tag, which is kept for the next who asks, and with its body if that is compressed."""
-        tag = hashlib.blake2b(answer.body, digest_size=12).hexdigest()
-        zipped = packed(answer.body) if takes_gzip(asked.request) else b""
+        """The answer with its tag and its compressed body, which are kept for the next who asks.
+
+        The tag is the digest of the compressed bytes, a tenth of the plain ones, and names both."""
+        zipped = packed(answer.body)
+        tag = hashlib.blake2b(zipped, digest_size=12).hexdigest()
         made = replace(answer, tag=tag, zipped=zipped)
         without = replace(made, body=b"", zipped=zipped if len(zipped) <= BODY_BYTES else b"")
         self._drop(key)
