@@ -17,7 +17,7 @@ from app.logging import get
 from tiles.options import BadOption, TooWide
 
 log = get(__name__)
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "stac", "assets", "problems", "metrics")
 """First parts of addresses that are never pages of the front end."""
 ANY_PAGE = "/{path:path}"

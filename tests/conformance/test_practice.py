@@ -270,3 +270,16 @@ def test_a_big_page_ends_early_and_goes_on_with_next(
         pages += 1
     assert names == ["江苏省", "扬州市", "广陵区", "高邮市", "虎丘区"]
     assert pages == 2
+
+
+@pytest.mark.parametrize(
+    "path", ["/ogc", "/ogc/collections", "/ogc/collections/intakes/items", "/ogc/collections/intakes/items/1", "/stac/search"]
+)  # fmt: skip
+def test_405_allows_what_options_allows(client: TestClient, keys: Accounts, path: str) -> None:
+    """RFC 9110, 10.2.1: the methods of the resource, whole; OPTIONS may leave out those that a caller lacks the right to."""
+    own = {"X-API-Key": keys.nation}
+    told = set(client.options(path, headers=own).headers["allow"].split(", "))
+    for method in {"PUT", "PATCH", "POST", "DELETE", "LOCK"} - told:
+        answer = client.request(method, path, headers=own)
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == told, method
