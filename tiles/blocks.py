@@ -6,7 +6,7 @@ map table, in the same statement, so what a tile shows is exact at any moment.
 """
 
 import itertools
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def read(layer: Layer, names: tuple[str, ...], tile: Address) -> Statement:
     )
 
 
-@cache
+@lru_cache(maxsize=512)
 def _read(layer: Layer, names: tuple[str, ...]) -> str:
     assert layer.points is not None  # noqa: S101 - asked of big point layers
     p, told = layer.points, stored(layer)

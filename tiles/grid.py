@@ -2,7 +2,7 @@
 
 A tile is a half-open box of whole world units, so each point lies in just one tile of a level. The columns of a
 set in degrees are those of Web Mercator; its rows cut those of Web Mercator, so a tile there is made of parts
-of Mercator tiles of the same width (`blocks`): what is decided once a block is the same for all tiles that share it.
+of Mercator tiles of the same width (`parts`): what is decided once a part is the same for all tiles that share it.
 """
 
 import math

@@ -107,7 +107,7 @@ async def _part(row: Read, asked: Request, block: Address) -> Cells | Points:
         total, cells = _cells(asked, block, await row(source.cells(asked.layer, block, where)))
         if total > p.max_points:
             return cells
-    single = _points(asked, await row(_statement(asked, block)))
+    single = _points(asked, await row(statement(asked, block)))
     if len(single.id) > p.max_points and (one_by_one or block.z <= p.cells_to_zoom):
         return gathered(asked, single)
     return single
@@ -144,9 +144,9 @@ async def _counted_then(row: Read, asked: Request, block: Address) -> Cells:
     return _cells(asked, block, await row(source.cells(asked.layer, block, asked.where, day)))[1]
 
 
-def _statement(asked: Request, block: Address) -> Statement:
-    """What reads the part, or more than it: `_points` cuts. Rows beyond the tile are left out, to the whole cell that the public does not see into; and a tile smaller
-    than such a cell is made from all of it."""
+def statement(asked: Request, block: Address) -> Statement:
+    """What reads the part, or more than it: `_points` cuts. From the points themselves, rows beyond the tile are left
+    out, to the whole cell that the public does not see into; and a tile smaller than such a cell is made from all of it."""
     bits, where = asked.hidden_bits, asked.grid
     if asked.past:
         return past.points(asked.layer, asked.names, block, asked.where, asked.past)

@@ -40,7 +40,7 @@ def fill(services: Services, points: int) -> int:
         nation.load_nation(services, points, max(3_000, int(points * PERMITS_AN_INTAKE)))
     Upkeep(services).run()  # map tables of an older layout are written anew
     with psycopg.connect(services.dsns.owner, autocommit=True) as connection:
-        for table in ("points", "cells", "facets"):
+        for table in ("points", "blocks", "cells", "facets"):
             connection.execute(f"vacuum analyze map.intake_{table}".encode())
     with transaction(services.engine, system("benchmark")) as session:
         return int(session.execute(text("select count(*) from map.intake_points")).scalar_one())

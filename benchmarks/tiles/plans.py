@@ -12,7 +12,6 @@ from tiles.address import Address
 from tiles.ask import fields_of
 from tiles.options import DEFAULT, TileOptions
 from tiles.source import cells, conditions
-from tiles.source import points as points_of
 
 
 def tell(connection: psycopg.Connection[Any], tiles: dict[int, tuple[Address, int]]) -> None:
@@ -26,7 +25,7 @@ def tell(connection: psycopg.Connection[Any], tiles: dict[int, tuple[Address, in
             asked = points.request(
                 layer, "officer", tile, TileOptions(fields=fields_of(layer, "officer", SAME_FIELDS)), 12
             )
-            statement = points_of(layer, "officer", asked.names, tile, None, asked.where)
+            statement = points.statement(asked, tile)
         rows = connection.execute(
             f"explain (analyze, buffers, costs off) {statement.sql}".encode(), statement.values
         ).fetchall()

@@ -361,6 +361,36 @@ def tiling(database: Dsns, tms: str, z: int, layer: Layer, options: TileOptions)
     return [feature for body in asyncio.run(run()) for feature in decoded(body)]
 
 
+def test_a_block_shows_nobody_more_than_their_own_whether_it_waits_to_be_folded_or_not(
+    stored: psycopg.Connection[Any], database: Dsns
+) -> None:
+    near = "SRID=4490;POINT(115.5 31.5)"
+    stored.rollback()
+    for i, county in enumerate(COUNTIES):
+        given = list(row(np.random.default_rng(i), f"N{i}"))
+        given[2], given[-1] = county, near
+        made = stored.execute(INSERT, given).fetchone()
+        assert made
+        publish_features(stored, "intakes", [made[0]])
+    stored.commit()
+    (x,), (y,) = world([115.5], [31.5])
+    asked = TileOptions(fields=("code", "county_code"))
+    for fold_first in (False, True):
+        if fold_first:
+            fold.fold(stored, INTAKES)
+            stored.commit()
+        for z in (12, 14, 18):
+            where = Address(z, int(x) >> 31 - z, int(y) >> 31 - z)
+            seen = [
+                {f["county_code"] for f in decoded(fetch(database, where, asked, Viewer("officer", lo, hi)))}
+                for lo, hi in ((0, 1_000_000), (321002, 321003), (510000, 520000), (330000, 340000))
+            ]
+            assert seen == [set(COUNTIES), {321002}, {510104}, set()], (z, fold_first)
+    stored.execute("delete from shuitu.intakes where code like 'N_'")
+    publish.rebuild(stored, INTAKES)
+    stored.commit()
+
+
 FILTERS = (
     "source_type = 'groundwater'",
     "purpose IN ('irrigation', 'industry') AND status = 'in_use'",
