@@ -1,11 +1,12 @@
 """Linkage: how many pairs are found and how many are right, against nearest neighbour and trigrams in the same run.
 
-Truth is made up (`generated.py`), or a real register that a careless clerk wrote a second time (`real.py`, read
-from SHUITU_SHARED_DATA; skipped where it is absent). `--scale` links that many rows and tells time and memory
+Truth is made up (`generated.py`), or a real register that a careless clerk wrote a second time (`real.py`, and with
+other habits and hard pairs `second_clerk.py`; read from SHUITU_SHARED_DATA, skipped where it is absent). `--scale` links that many rows and tells time and memory
 alone; `--plot` draws how true the probabilities are.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from app.linkage.engine import LinkSettings, link
 from benchmarks import Figure, data_folder, tell
-from benchmarks.linkage import baselines, febrl, real, scoring
+from benchmarks.linkage import baselines, febrl, real, scoring, second_clerk
 from benchmarks.linkage.generated import County, Errors, Registers, make
 from benchmarks.linkage.scoring import Pair
 
@@ -63,7 +64,7 @@ def measure(rows: int, with_real: bool) -> list[Figure]:
     if (data := real.folder()) is None:
         print("real registers: skipped, no data here (set SHUITU_SHARED_DATA)", file=sys.stderr)
         return figures
-    for name, a, b, truth in real.cases(data):
+    for name, a, b, truth in itertools.chain(real.cases(data), second_clerk.cases(data)):
         figures += accuracy_of(name, a, b, truth, REAL_GOAL)
     return figures
 
