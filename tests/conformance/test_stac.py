@@ -63,7 +63,8 @@ def web(catalogue: tuple[Dsns, Accounts], tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def officer(catalogue: tuple[Dsns, Accounts]) -> dict[str, str]:
-    return {"X-API-Key": catalogue[1].county}
+    """One scene lies outside every county: the nation sees it."""
+    return {"X-API-Key": catalogue[1].nation}
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,22 @@ def test_core_the_definition_names_the_search(ask: Ask) -> None:
     body = ask("/api")
     assert body["openapi"] == "3.0.3"
     assert {"get", "post"} <= body["paths"]["/search"].keys()
+
+
+def test_a_county_sees_the_scenes_over_it_alone(
+    web: TestClient, officer: dict[str, str], catalogue: tuple[Dsns, Accounts]
+) -> None:
+    def seen(key: str) -> set[str]:
+        body = web.get("/stac/search", params={"limit": 100}, headers={"X-API-Key": key}).json()
+        return {one["id"] for one in body["features"]}
+
+    assert seen(officer["X-API-Key"]) - seen(catalogue[1].county) == {"scene-0", "S2_20240512"}
+    assert (
+        web.get(
+            "/stac/collections/scenes/items/scene-0", headers={"X-API-Key": catalogue[1].county}
+        ).status_code
+        == 404
+    )
 
 
 def test_collections_the_scenes_are_one_collection_that_pystac_reads(ask: Ask) -> None:
