@@ -41,7 +41,7 @@ def follow(services: Services) -> int:
         rows = session.execute(text(NEXT), {"xid": xid, "id": last, "n": AT_ONCE}).all()
         if not rows:
             return 0
-        model = newest(session)
+        model = newest(services, session)
         if model is not None:
             rows = _alike(rows)
             if rows[0].import_id:
@@ -145,10 +145,18 @@ class Known:
         return next((model for model in self.parts.values() if model), None)
 
 
-def newest(session: Session) -> Known | None:
-    """The newest run that is done, with what it learnt."""
+def newest(services: Services, session: Session) -> Known | None:
+    """The newest run that is done, with what it learnt: megabytes, which a process reads once."""
     row = session.execute(
-        text("""select id, model -> 'parts' as parts, confirm_at, doubt_at from shuitu.link_runs
+        text("""select id, confirm_at, doubt_at from shuitu.link_runs
                 where state = 'done' and model is not null order by id desc limit 1""")
     ).first()
-    return None if row is None else Known(row.id, row.parts, float(row.confirm_at), float(row.doubt_at))
+    if row is None:
+        return None
+    kept: Known | None = services.parts.get(READER)
+    if kept is None or kept.run_id != row.id:
+        parts = session.execute(
+            text("select model -> 'parts' from shuitu.link_runs where id = :id"), {"id": row.id}
+        ).scalar_one()
+        kept = services.parts[READER] = Known(row.id, parts, float(row.confirm_at), float(row.doubt_at))
+    return kept
