@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import geopandas as gpd
 
     from remote_sensing.calibration import Calibration
@@ -64,6 +66,8 @@ class Options:
     reach: Reach = field(default_factory=Reach)
     quotas: Quotas = field(default_factory=Quotas)
     ground: Ground = field(default_factory=Ground)
+    ground_dir: Path | None = None
+    """Folder of files that say more of the ground and the weather (`ground`)."""
     climate: Climate | None = None
     """The weather of the place (`demand.read`): then fields are judged by what they took, not by a norm."""
     calibration: Calibration | None = None

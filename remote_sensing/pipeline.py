@@ -13,7 +13,7 @@ import numpy.typing as npt
 import shapely
 from rasterio.windows import Window
 
-from remote_sensing import change, chips, profile, report, water
+from remote_sensing import change, chips, ground, profile, report, water
 from remote_sensing.judge import Candidate, judged, with_profile
 from remote_sensing.options import KINDS, Options
 from remote_sensing.scene import Scene, SceneError
@@ -55,6 +55,7 @@ def detect(
     if not ordered:
         raise SceneError("没有影像 (no scene)")
     newest, previous = ordered[-1], _previous(ordered)
+    options = ground.known(options, newest.footprint)
     progress(0.02, "配准两期影像 (aligning the dates)" if previous else "读取影像 (reading the scene)")
     earlier = change.align(previous, newest) if previous else None
     found = find(newest, options.kinds, options, aoi=aoi, earlier=earlier, progress=progress)

@@ -160,7 +160,7 @@ class _Run:
                 groups,
                 self._register,
                 self._out,
-                options=options_of(record["options"]),
+                options=replace(options_of(record["options"]), ground_dir=settings.data_dir / "ground"),
                 aoi=aoi,
                 scheduler=settings.dask_scheduler,
                 workers=min(settings.detection_workers or os.cpu_count() or 1, len(groups) or 1),

@@ -1,5 +1,6 @@
 """Reachability: rivers part, canals carry on, districts serve; purpose and permits left for an object."""
 
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 import shapely
 
-from remote_sensing import compare, judge, recovery
+from remote_sensing import compare, ground, judge, recovery
 from remote_sensing.network import Network
-from remote_sensing.options import Ground, Reach
+from remote_sensing.options import Ground, Options, Reach
+from remote_sensing.scene import SceneError
 
 CRS = "EPSG:32650"
 X, Y = 500_000.0, 3_600_000.0
@@ -31,9 +33,9 @@ def lines(*given: tuple[list[tuple[float, float]], str], **columns: Any) -> gpd.
 
 
 def served(
-    intakes: gpd.GeoDataFrame, ground: Ground | None = None, shape: shapely.Geometry = FIELD, kind: str = "irrigated_land"
+    intakes: gpd.GeoDataFrame, known: Ground | None = None, shape: shapely.Geometry = FIELD, kind: str = "irrigated_land"
 ) -> compare.Served:  # fmt: skip
-    return compare.against(gpd.GeoSeries([shape], crs=CRS), [kind], intakes, 10.0, Reach(), ground)[0]
+    return compare.against(gpd.GeoSeries([shape], crs=CRS), [kind], intakes, 10.0, Reach(), known)[0]
 
 
 def why(one: compare.Served) -> list[str]:
@@ -57,12 +59,12 @@ def test_an_intake_on_the_river_may_stand_on_either_bank() -> None:
 
 def test_a_canal_parts_nothing_and_carries_water_down_to_a_field_far_away() -> None:
     canal = ([(-6_000, 100), (-3_000, 50), (-100, 100)], "canal")
-    ground = Ground(lines(canal), drawn_downstream=True)
+    known = Ground(lines(canal), drawn_downstream=True)
     head, below = register((-6_000, 120)), register((-100, -5_000))
-    at_head = served(head, ground)
+    at_head = served(head, known)
     assert (at_head.serving, at_head.by) == ((0,), "canal")
     assert served(head).serving == ()
-    assert served(below, ground).serving == ()
+    assert served(below, known).serving == ()
 
 
 def test_water_does_not_flow_up_a_canal_unless_nobody_says_how_it_runs() -> None:
@@ -135,3 +137,25 @@ def test_what_a_permit_leaves_goes_to_the_nearest_first() -> None:
     assert judge._left(rows, intakes, shapes, [800.0, 800.0]) == [800.0, 200.0]
     unknown = intakes.assign(permitted_m3=np.nan)
     assert judge._left(rows, unknown, shapes, [800.0, 800.0]) == [None, None]
+
+
+def test_files_of_a_folder_say_more_of_the_ground(tmp_path: Path) -> None:
+    """Only what lies near the scene is read; canals are drawn as they run if the file's name says so."""
+    near, far = ([(-6_000, 100), (-100, 100)], "canal"), ([(-6_000, 900_000), (0, 900_000)], "canal")
+    lines(near, far).to_crs("EPSG:4490").to_file(tmp_path / "network_downstream.gpkg")
+    gpd.GeoDataFrame(geometry=[FIELD], crs=CRS).to_file(tmp_path / "areas.geojson")
+    (tmp_path / "climate.csv").write_text("date,et0,rain\n2024-06-01,5,0\n2024-06-02,6,1\n")
+    footprint = gpd.GeoSeries([FIELD], crs=CRS).to_crs("EPSG:4490").iloc[0]
+    made = ground.known(Options(ground_dir=tmp_path), footprint)
+    assert made.ground.network is not None and made.ground.areas is not None and made.climate is not None
+    assert (len(made.ground.network), made.ground.drawn_downstream, len(made.ground.areas)) == (1, True, 1)
+    assert made.climate.et0.tolist() == [5, 6]
+    assert served(register((-6_000, 120)), made.ground).by == "canal"
+
+
+def test_a_folder_without_files_says_nothing_and_a_broken_file_is_told(tmp_path: Path) -> None:
+    plain = Options(ground_dir=tmp_path)
+    assert ground.known(plain, shapely.box(119, 32, 120, 33)) == plain
+    (tmp_path / "areas.geojson").write_text("no map")
+    with pytest.raises(SceneError, match=r"areas\.geojson"):
+        ground.known(plain, shapely.box(119, 32, 120, 33))
