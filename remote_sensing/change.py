@@ -23,8 +23,8 @@ from remote_sensing.sources import Coding, SceneSource, Source
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
-SIDE = 1024
-"""Pixels along the side of what is compared: once in small scenes, at five places half as wide in large ones."""
+SIDE, LEAST_SIDE = 1024, 128
+"""Pixels along the side of what is compared in the middle; half of it, but not less than LEAST_SIDE, around it."""
 MOST_PIXELS, MOST_ALONE = 15.0, 3.0
 """A larger shift is no misregistration but a wrong match (clouds, floods): it is not applied. Nor is one of more than
 MOST_ALONE that a single place speaks for, unless the edges correlate by SURE then."""
@@ -52,12 +52,19 @@ class Aligned:
         t = grid.transform * Affine.translation(-cols, -rows)
         self._target = {"crs": grid.crs, "transform": t, "width": grid.width, "height": grid.height}
 
+    @property
+    def _as_it_is(self) -> bool:
+        """Whether both dates share one grid, and nothing has to be moved."""
+        return self.shift == (0.0, 0.0) and self.scene.grid == self.grid
+
     def read(self, name: str, window: Window) -> Floats:
         """A band over a window of the later grid, NaN where the earlier scene has nothing."""
         return self.read_bands((name,), window)[name]
 
     def read_bands(self, names: Sequence[str], window: Window) -> dict[str, Floats]:
         """Bands over a window, as `read` gives each: a warp works on all bands of a file, whichever are wanted."""
+        if self._as_it_is:
+            return self.scene.read_bands(names, window)
         wanted = {name: self.scene.bands[name] for name in names}
         read: dict[str, Floats] = {}
         for file, nodata in dict.fromkeys((band.file, band.nodata) for band in wanted.values()):
@@ -94,7 +101,7 @@ class Aligned:
 
     def source(self, names: Sequence[str]) -> Source:
         """The bands as `strips` reads them; on one grid, and with no shift between them, straight from the files."""
-        if self.shift == (0.0, 0.0) and self.scene.grid == self.grid:
+        if self._as_it_is:
             return SceneSource(self.scene, names)
         return AlignedSource(self, tuple(names))
 
@@ -141,13 +148,18 @@ def align(earlier: Scene, later: Scene) -> Aligned:
 
 
 def _looked_at(grid: Grid) -> list[Window]:
-    """The middle of a small scene; the middle and four places around it of a large one."""
-    if min(grid.width, grid.height) < 2 * SIDE:
-        side_w, side_h = min(SIDE, grid.width), min(SIDE, grid.height)
-        return [Window((grid.width - side_w) // 2, (grid.height - side_h) // 2, side_w, side_h)]
-    at = ((0.5, 0.5), (0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75))
-    half = SIDE // 2
-    return [Window(int(x * (grid.width - half)), int(y * (grid.height - half)), half, half) for y, x in at]
+    """The middle of the scene and, unless it is very small, four places around it."""
+    width, height = min(SIDE, grid.width), min(SIDE, grid.height)
+    made = [Window((grid.width - width) // 2, (grid.height - height) // 2, width, height)]
+    width, height = (min(SIDE, side) // 2 for side in (grid.width, grid.height))
+    if min(width, height) >= LEAST_SIDE:
+        # In the middle of each quarter of the scene.
+        made += [
+            Window(int(x * grid.width - width / 2), int(y * grid.height - height / 2), width, height)
+            for x in (0.25, 0.75)
+            for y in (0.25, 0.75)
+        ]
+    return made
 
 
 def _shift(later: Scene, plain: Aligned, window: Window) -> tuple[Array, float] | None:

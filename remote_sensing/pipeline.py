@@ -11,7 +11,6 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
-from rasterio.windows import Window
 
 from remote_sensing import change, chips, ground, profile, report, water
 from remote_sensing.judge import Candidate, judged, with_profile
@@ -121,13 +120,17 @@ def _with_chips(
     def cut(number: int, candidate: Candidate, shape: shapely.Geometry) -> Candidate:
         window = chips.window_around(newest, shape)
 
-        def save(name: str, scene: Scene, read: Callable[[str, Window], Floats]) -> str:
+        def save(name: str, scene: Scene, read: chips.Read) -> str:
             pixels = chips.picture(newest, read, window, after_stretch)
             chips.save(out / name, scene.acquired_at, scene.sensor, pixels, newest, window, shape)
             return name
 
-        after = save(f"c{number:05d}-after.png", newest, newest.read)
-        old = save(f"c{number:05d}-before.png", before, earlier.read) if both and before and earlier else None
+        after = save(f"c{number:05d}-after.png", newest, newest.read_bands)
+        old = (
+            save(f"c{number:05d}-before.png", before, earlier.read_bands)
+            if both and before and earlier
+            else None
+        )
         return replace(candidate, chip_after=after, chip_before=old)
 
     with ThreadPoolExecutor(workers) as pool:

@@ -58,7 +58,9 @@ def overview(scene: Scene, candidates: Sequence["Candidate"]) -> bytes:
     shape = (max(1, round(grid.height * scale)), max(1, round(grid.width * scale)))
     stretch = chips.stretch_of(scene)
     whole = Window(0, 0, grid.width, grid.height)
-    pixels = chips.picture(scene, lambda name, window: scene.read(name, window, shape), whole, stretch)
+    pixels = chips.picture(
+        scene, lambda names, window: scene.read_bands(names, window, shape), whole, stretch
+    )
     image = Image.fromarray(pixels)
     zoom = max(1, WIDEST // max(image.size))
     if zoom > 1:
