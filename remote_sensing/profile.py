@@ -83,7 +83,8 @@ def _point(scene: Scene, crs: Any, shape: shapely.Geometry) -> Point | None:
         inside = np.hypot(x - middle.x, y - middle.y) <= grid.step * 0.75
     near, close = (shapely.buffer(own, pixels * grid.step) for pixels in (RING_PIXELS, GAP_PIXELS))
     ring = shapely.contains_xy(near, x, y) & ~shapely.contains_xy(close, x, y)
-    bands = {n: scene.read(n, window) for n in ("green", "red", "nir", "swir16") if n in scene.bands}
+    names = [n for n in ("green", "red", "nir", "swir16") if n in scene.bands]
+    bands = scene.read_bands(names, window)
     seen = np.logical_and.reduce([np.isfinite(values) for values in bands.values()])
     if told := clouds.quality(scene, window):
         seen &= ~told[0]
