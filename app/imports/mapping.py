@@ -1,7 +1,7 @@
 """A mapping: which column of a file is which field, in what unit, datum and spelling."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -50,6 +50,8 @@ class Mapping(_Strict):
     layer: str | None = None
     """Layer of a GeoPackage or sheet of a workbook."""
     encoding: str | None = None
+    undecodable: Literal["strict", "replace"] = "strict"
+    """Whether bytes that are not of the encoding stop the reading or become U+FFFD."""
     datum: str = "CGCS2000"
     """CGCS2000, WGS84, GCJ-02 or BD-09: the last two are converted."""
     columns: dict[str, Annotated[Column, BeforeValidator(_short)]] = {}

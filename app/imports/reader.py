@@ -111,7 +111,7 @@ def _csv(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk]:
     delimiter = _delimiter(sample.decode(encoding, "replace"))
     with _opened(path) as binary:
         reader = csv.reader(
-            io.TextIOWrapper(binary, encoding, errors="strict", newline=""), delimiter=delimiter
+            io.TextIOWrapper(binary, encoding, errors=mapping.undecodable, newline=""), delimiter=delimiter
         )
         try:
             heading = [name.strip().lstrip("\ufeff") for name in next(reader)]

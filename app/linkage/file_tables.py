@@ -31,6 +31,7 @@ Floats = npt.NDArray[np.float64]
 PLAIN = re.compile(r"\s*[-+]?\d{1,3}(?:[.,]\d+)?\s*$")
 PAIR = re.compile(r"^\s*[(\[]?\s*(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)\s*[)\]]?\s*$")
 FEWEST_PLACES = 20
+MOST_DAMAGED = 0.02
 NEAR_ZERO = 0.01
 """Degrees: positions nearer than this to 0°, 0° stand for none."""
 VOLUMES = (
@@ -67,14 +68,26 @@ def read(path: Path, section: Section) -> Register:
         suffix in (".csv", ".txt", ".tsv") or path.name.lower().endswith((".csv.gz", ".txt.gz", ".tsv.gz"))
     ):
         encoding = _encoding(path)
-    parts = list(reader.chunks(path, Mapping(layer=section.layer, encoding=encoding)))
+    parts = list(reader.chunks(path, Mapping(layer=section.layer, encoding=encoding, undecodable="replace")))
     if not parts:
         return Register(path.name, pd.DataFrame(), None)
-    frame = pd.concat([part.texts for part in parts], ignore_index=True).drop(columns=EXCESS)
+    frame = pd.concat([part.texts for part in parts], ignore_index=True)
+    odd = {
+        "多出的单元格未用 (more cells than headings, left out)": np.flatnonzero(frame[EXCESS] != "").tolist(),
+        "字符损坏 (damaged characters)": _damaged(frame),
+    }
+    frame = frame.drop(columns=EXCESS)
     geometry = None
     if parts[0].geometry is not None:
         geometry = np.concatenate([part.geometry for part in parts if part.geometry is not None])
-    return Register(path.name, frame, geometry)
+    return Register(path.name, frame, geometry, odd)
+
+
+def _damaged(frame: pd.DataFrame) -> list[int]:
+    found = np.zeros(len(frame), bool)
+    for column in frame.columns:
+        found |= frame[column].str.contains("\ufffd", regex=False).to_numpy(bool)
+    return np.flatnonzero(found).tolist()
 
 
 def _encoding(path: Path) -> str | None:
@@ -89,16 +102,23 @@ def _encoding(path: Path) -> str | None:
         return "utf-8-sig"
     except UnicodeDecodeError:
         pass
+    if _hardly_damaged(data, "utf-8"):
+        return "utf-8-sig"
     high = re.findall(rb"[\x80-\xff]+", data)
     if sum(len(run) == 1 for run in high) > len(high) / 2:
         return _first_that_reads(data, ("cp1252", "latin-1"))
     best_of_both = max(("gb18030", "big5hkscs"), key=lambda encoding: _common(data, encoding))
-    try:
-        data.decode(best_of_both)
+    if _reads(data, best_of_both) or _hardly_damaged(data, best_of_both):
         return best_of_both
-    except UnicodeDecodeError:
-        best = from_bytes(data[: reader.SAMPLE]).best()
-        return best.encoding if best and _reads(data, best.encoding) else "latin-1"
+    best = from_bytes(data[: reader.SAMPLE]).best()
+    return best.encoding if best and _reads(data, best.encoding) else "latin-1"
+
+
+def _hardly_damaged(data: bytes, encoding: str) -> bool:
+    """Whether nearly all of what is not ASCII is of the encoding: a few broken bytes do not make a file another's."""
+    text = data.decode(encoding, "replace")
+    beyond = len(text) - len(text.encode("ascii", "ignore"))
+    return text.count("\ufffd") < MOST_DAMAGED * beyond
 
 
 def _common(data: bytes, encoding: str) -> float:

@@ -187,6 +187,26 @@ def test_a_csv_in_big5_is_read_as_big5_and_one_in_gb18030_as_that(tmp_path: Path
     assert pairs(traditional, simplified) == {(f"q{k}", f"q{k}") for k in range(len(VILLAGES))}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_few_broken_bytes_and_ragged_rows_cost_nothing_but_themselves(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "a.csv"
+    lines = [
+        "编码,名称,取水权人",
+        *(f"q{k},{v}机井,{v}民委员会" for k, v in enumerate(map(file_tables.fold, VILLAGES * 20))),
+    ]
+    data = [line.encode(encoding) for line in lines]
+    data[50] = b"q-broken,\xff\xfe\xff,x"
+    data[60] += ",多,出".encode(encoding)
+    path.write_bytes(b"\n".join(data))
+    register = file_tables.read(path, Section({}))
+    assert list(register.frame.columns) == ["编码", "名称", "取水权人"]
+    assert len(register.frame) == len(lines) - 1
+    assert register.odd["字符损坏 (damaged characters)"] == [49]
+    assert register.odd["多出的单元格未用 (more cells than headings, left out)"] == [59]
+
+
 @pytest.mark.parametrize("written", ["as named", "northing called X", "with its zone"])
 def test_projected_coordinates_are_understood_as_surveyors_write_them(
     tmp_path: Path, right: Path, written: str
