@@ -130,7 +130,8 @@ class Store:
             return Page(form.make(rows), after, None, snapshot)
         if not more and not asked.offset:
             return Page(form.make(rows), after, len(rows), snapshot)
-        counting = asyncio.create_task(self._counted(connection, viewer, keyed.count(layer, viewer, asked)))
+        statement = keyed.count(layer, viewer, asked)
+        counting = asyncio.create_task(self._counted(connection, viewer, statement, prepare=True))
         await asyncio.sleep(0)
         features = form.make(rows)
         return Page(features, after, await counting, snapshot)
@@ -182,10 +183,12 @@ class Store:
         viewer: Viewer,
         statement: Statement,
         timeout: str = "",
+        *,
+        prepare: bool = False,
     ) -> int | None:
         """None if it takes too long or is too much."""
         try:
-            rows, _ = await together(connection, viewer, statement, timeout)
+            rows, _ = await together(connection, viewer, statement, timeout, prepare=prepare)
         except psycopg.errors.QueryCanceled:
             return None
         return int(rows[0][0]) if rows[0][0] <= query.COUNT_LIMIT else None
