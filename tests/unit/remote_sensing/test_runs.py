@@ -20,9 +20,10 @@ import rasterio.shutil
 import shapely
 from rasterio.transform import Affine, from_origin
 
-from remote_sensing import compare, runs
+from remote_sensing import compare, runs, strips
 from remote_sensing.options import Options
 from remote_sensing.scene import Band, Scene, open_scenes
+from remote_sensing.search import find
 
 LAND, POND = (800, 900, 1100, 2600), (500, 600, 400, 150)
 OPTIONS = Options(kinds=("water_body",))
@@ -96,6 +97,23 @@ def test_two_processes_find_what_one_finds(scenes: list[Scene], tmp_path: Path) 
     both = run(scenes, tmp_path / "two", workers=2)
     assert plain(both) == plain(serial)
     assert pictures(tmp_path / "two") == pictures(tmp_path / "one") != {}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_lanes_and_threads_change_nothing(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scene wider than a lane is read lane by lane; bodies across the seams are whole."""
+    scene = open_scenes(write(tmp_path / "wide_20240512.tif", size=1400, ponds=22))[0]
+    options = dataclasses.replace(OPTIONS, window=512, workers=workers)
+    (whole,) = find(scene, ("water_body",), options)
+    monkeypatch.setattr(strips, "WIDEST", 512)
+    assert len(strips.Plan.of(scene.grid, 512).lanes) > 2
+    (lanes,) = find(scene, ("water_body",), options)
+    assert len(whole.polygons) == 22
+    assert shapely.equals(whole.polygons, lanes.polygons).all()
+    for name, sums in whole.objects.sums.items():
+        np.testing.assert_allclose(lanes.objects.sums[name], sums)
 
 
 def cut_short(path: Path) -> None:
