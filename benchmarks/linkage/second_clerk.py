@@ -1,8 +1,9 @@
 """A second clerk, with other habits than the first of `real.py`, and pairs that are hard for other reasons than errors.
 
-Nothing here is read from the code that cleans names, and nothing there was set by these pairs: names cut off at the
-width of a field, keys hit beside each other, nicknames, the first of a couple, homophones; points rounded to the minute;
-volumes that drift; wells that one register gives together; registers that share a fifth of their rows, or all.
+Nothing here is read from the code that cleans names, and nothing there is trained by these pairs; how clearly a confirmed
+pair must outweigh its rivals was chosen looking at such ones. Names cut off at the width of a field, keys hit beside each
+other, nicknames, the first of a couple, homophones; points rounded to the minute; volumes that drift; wells that one
+register gives together; registers that share a fifth of their rows, or all.
 """
 
 import re
