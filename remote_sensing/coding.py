@@ -129,13 +129,16 @@ def believed(file: str, index: int, scale: float, offset: float) -> bool:
 
 def _look(pairs: Pairs) -> list[Any]:
     """The bands, small; numbers that the files say are no data are masked."""
-    seen = []
-    for file, index in pairs:
+    seen: dict[tuple[str, int], Any] = {}
+    for file in dict.fromkeys(file for file, _ in pairs):
+        # Bands of one file are decoded together.
+        indexes = [index for other, index in pairs if other == file]
         with readable(file), rasterio.open(file) as source:
             scale = max(1, max(source.width, source.height) // 512)
-            shape = (max(1, source.height // scale), max(1, source.width // scale))
-            seen.append(source.read(index, out_shape=shape, masked=True))
-    return seen
+            shape = (len(indexes), max(1, source.height // scale), max(1, source.width // scale))
+            planes = source.read(indexes, out_shape=shape, masked=True)
+        seen |= {(file, index): plane for index, plane in zip(indexes, planes, strict=True)}
+    return [seen[pair] for pair in pairs]
 
 
 def _unsaid(seen: Sequence[Any], kind: str) -> float | None:
@@ -194,14 +197,14 @@ def top_of_atmosphere(scene: Scene) -> bool:
         return True
     if "blue" not in scene.bands:
         return False
-    blue, red = (_darkest(scene, name) for name in ("blue", "red"))
+    blue, red = _darkest(scene, ("blue", "red"))
     return blue > HAZE_BLUE and blue > BLUER * red
 
 
-def _darkest(scene: Scene, name: str) -> float:
+def _darkest(scene: Scene, names: tuple[str, ...]) -> list[float]:
     grid = scene.grid
     scale = max(1, max(grid.width, grid.height) // 1024)
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))
-    values = scene.read(name, Window(0, 0, grid.width, grid.height), shape)
-    kept = values[np.isfinite(values)]
-    return float(np.percentile(kept, 0.1)) if kept.size else 0.0
+    read = scene.read_bands(names, Window(0, 0, grid.width, grid.height), shape)
+    kept = [values[np.isfinite(values)] for values in read.values()]
+    return [float(np.percentile(values, 0.1)) if values.size else 0.0 for values in kept]
