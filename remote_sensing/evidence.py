@@ -30,10 +30,10 @@ def log_odds(chance: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-SPECK, FAINT, FULL = 0.2, 0.15, 0.2
+SPECK, FAINT, FULL = 0.03, 0.15, 0.2
 """Chance that an object of the smallest size is not what it seems (one of twice the size: half of it), and what
-is added for one without contrast (none from a contrast of FULL on). Of 60 objects on five dates of North Dakota ponds the
-two smallest of one date were none. Judgement, of 2026-11."""
+is added for one without contrast (none from a contrast of FULL on). On one of five dates of North Dakota ponds two objects,
+of the smallest, were none. Judgement, of 2026-11."""
 UNSERVED_FIELD, NO_PERMIT = 0.9, 0.8
 """Chance that "no intake" is right of a field that none reaches, and "no permit" of what an intake serves without one:
 judgement of 2026-11. Of water the positions of the intakes say it (`position`)."""

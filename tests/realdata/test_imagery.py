@@ -90,7 +90,7 @@ def test_hidden_intakes_are_recovered(shared_data: Path) -> None:
     report = recovery.recover(scene, visible, hidden, bodies=bodies, seeds=12)
     assert report["given"]["recall"] == report["given"]["precision"] == 1
     assert min(report["precision"], report["recall"]) >= 0.90
-    assert report["ece"] < 0.05
+    assert max(report["ece"], report["ece_raw"]) < 0.1
     assert report["peers"]["100 m"]["precision"] < 0.3
     poor = recovery.recover(scene, visible, hidden, bodies=bodies, seeds=12, noise_m=60.0)
     assert min(poor["precision"], poor["recall"]) >= 0.88
