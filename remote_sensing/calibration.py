@@ -18,7 +18,7 @@ from remote_sensing import scoring
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 FOLDS = 5
-PRIOR = 8.0
+PRIOR = 20.0
 """The raw score counts as this many findings, spread over 0 to 1: a few decisions turn it little, dozens replace it."""
 
 
