@@ -1,5 +1,6 @@
 """Where the pixels of a strip come from, and how the numbers of a file become reflectance."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -66,6 +67,7 @@ class SceneSource:
         self.names = tuple(names)
         self._grid = scene.grid
         self._bands = [scene.bands[name] for name in names]
+        self._opened = threading.local()
         self._nodata = [nodata_of(band) for band in self._bands]
         self.codings = tuple(
             Coding(
@@ -79,7 +81,8 @@ class SceneSource:
         for file in dict.fromkeys(band.file for band in self._bands):
             mine = [i for i, band in enumerate(self._bands) if band.file == file]
             indexes = [self._bands[i].index for i in mine]
-            with readable(file), rasterio.open(file) as source:
+            with readable(file):
+                source = self._open(file)
                 if (source.width, source.height) == (self._grid.width, self._grid.height):
                     kind = np.result_type(*(source.dtypes[index - 1] for index in indexes))
                     room = apart((len(indexes), int(window.height), int(window.width)), kind)
@@ -91,6 +94,13 @@ class SceneSource:
             for i, plane in zip(mine, planes, strict=True):
                 found[i] = plane
         return found
+
+    def _open(self, file: str) -> Any:
+        """The file, opened once by each thread: opening costs as much as decoding a block."""
+        held: dict[str, Any] = self._opened.__dict__
+        if file not in held:
+            held[file] = rasterio.open(file)
+        return held[file]
 
     def file_block(self) -> tuple[int, int]:
         """Rows and columns of the files' own blocks, in pixels of the grid: the tallest and the widest."""
