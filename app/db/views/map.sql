@@ -84,7 +84,7 @@ create or replace view map.permits as
                      or p.basin_id = shuitu.scope_basin(), false);
 
 create or replace view map.candidates as
-  select id, code, kind, category, state, score, area_m2, volume_m3, county_code, acquired_at, generated, geom, reason
+  select id, code, kind, category, state, score, area_m2, volume_m3, county_code, acquired_at, generated, geom, nullif(reason, '') as reason
   from shuitu.candidates;
 
 -- An intake that is neither linked nor ended has no permit (app/registry/links.py): it is not looked for. That is most
