@@ -140,7 +140,7 @@ def _register(
     well = (intakes["source_type"] == NO_SURFACE).to_numpy()
     # A well belongs to no water; it would only teach that positions are poor.
     surface = np.flatnonzero(~well)
-    claims = position.claims(points[surface], waters, stated[surface], reach.water_m, pixel_m, SAME_WATER_PIXELS * pixel_m)  # fmt: skip
+    claims = position.claims(points[surface], waters, stated[surface], reach.water_m, pixel_m, max(SAME_WATER_PIXELS * pixel_m, SAME_WATER_M))  # fmt: skip
     scale = np.zeros(len(points))
     scale[surface] = claims.scale_m
     share = claims.share.tocoo()
@@ -153,8 +153,8 @@ def _register(
     return register, position.Claims(whole, scale, claims.factor)
 
 
-SAME_WATER_PIXELS = 1.5
-"""Waters that lie nearer to each other are parts of one: a reed belt, a bridge or a low dike is a mixed pixel."""
+SAME_WATER_PIXELS, SAME_WATER_M = 1.5, 15.0
+"""A corner this near to much larger water is a part of it: a reed belt, a bridge or a low dike lies between, or a mixed pixel."""
 CLAIMED = 0.5
 """Water is explained if it is likelier than not that one of the intakes in use belongs to it …"""
 OF_SOME = 0.1
