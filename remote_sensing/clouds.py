@@ -124,8 +124,10 @@ def shadows_of(scene: Scene) -> Shadows:
     if told:
         return whole
     # What is matched is darker than the land is: where all land is dark, every shift would fit.
-    lit = small["nir"][~cloud]
-    dark = whole.shaded(small) & (small["nir"] < DARKER * np.nanmedian(lit)) & ~cloud
+    lit = small["nir"][~cloud & np.isfinite(small["nir"])]
+    if not lit.size:  # nothing but cloud
+        return NONE
+    dark = whole.shaded(small) & (small["nir"] < DARKER * np.median(lit)) & ~cloud
     zone = _cast(cloud, dark, max(2, round(REACH_M / pixel_m)))
     return Shadows(zone, haze, scene.grid.height, scene.grid.width)
 
