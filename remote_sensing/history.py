@@ -90,8 +90,12 @@ def _burnt(tree: shapely.STRtree, window: Window) -> Bools:
     near = tree.query(shapely.box(left, top, left + shape[1], top + shape[0]))
     if not len(near):
         return np.zeros(shape, bool)
-    shapes = tree.geometries[near]
-    return np.asarray(rasterio.features.rasterize(shapes, shape, transform=Affine.translation(left, top)) > 0)
+    # At the origin one column more is drawn: of a picture there the library warns that it lies nowhere.
+    more = int(left == top == 0)
+    drawn = rasterio.features.rasterize(
+        tree.geometries[near], (shape[0], shape[1] + more), transform=Affine.translation(left - more, top)
+    )
+    return np.asarray(drawn[:, more:] > 0)
 
 
 def of(
