@@ -1,4 +1,4 @@
-import { QueryClient } from "@tanstack/vue-query";
+import { QueryClient, QueryObserver } from "@tanstack/vue-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { refresher } from "@/map/instance";
 import { changed, connected, listen, merge, type News, paced, places, staleKeys } from "@/map/live";
@@ -107,6 +107,25 @@ describe("the stream", () => {
 		vi.advanceTimersByTime(1000);
 		expect(drawn.mock.calls.length).toBeGreaterThanOrEqual(3);
 		expect(drawn.mock.calls.length).toBeLessThanOrEqual(5);
+	});
+	it("asks again for what was on its way when the news came, for its answer may be from before", async () => {
+		const queries = new QueryClient();
+		stop();
+		stop = listen(queries);
+		const answers: ((value: string) => void)[] = [];
+		const queryFn = vi.fn(() => new Promise<string>((resolve) => answers.push(resolve)));
+		const leave = new QueryObserver(queries, { queryKey: ["candidates", 3], queryFn }).subscribe(() => {});
+		last().say("hello", { candidates: 1 });
+		last().say("change", { candidates: 2 });
+		await vi.advanceTimersByTimeAsync(3000);
+		expect(queryFn).toHaveBeenCalledTimes(1);
+		answers[0]?.("before");
+		await vi.advanceTimersByTimeAsync(1100);
+		expect(queryFn).toHaveBeenCalledTimes(2);
+		answers[1]?.("after");
+		await vi.advanceTimersByTimeAsync(5000);
+		expect(queryFn).toHaveBeenCalledTimes(2);
+		leave();
 	});
 	it("learns from the greeting after a lost connection what it missed", () => {
 		last().say("hello", { intakes: 1 });

@@ -89,15 +89,25 @@ export function listen(queries: QueryClient): () => void {
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	const news: News = new Map();
 
+	/** Keys whose question was on its way when the news came: its answer may be from before. */
+	const late = new Set<string>();
+	const asking = (key: string) => queries.isFetching({ queryKey: [key] }) > 0;
+	const stale = (key: string) => void queries.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
 	const flush = paced(() => {
+		for (const key of [...late].filter((one) => !asking(one))) {
+			late.delete(key);
+			stale(key);
+		}
 		for (const [layer, places] of news) {
 			refresher.value?.changed(layer, places);
 			for (const key of staleKeys(layer)) {
-				// A question on its way is let through: under steady changes it would never be answered.
-				void queries.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
+				// Let through, and asked again once it has come: stopped under steady changes it would never be answered.
+				if (asking(key)) late.add(key);
+				stale(key);
 			}
 		}
 		news.clear();
+		if (late.size) flush();
 	});
 
 	const take = (event: MessageEvent<string>): void => {

@@ -233,31 +233,32 @@ def sh(*command: str) -> None:
 
 
 @pytest.fixture
-def hosts() -> Iterator[list[str]]:
-    """Three hosts 10.91.7.2 to .4 on one bridge, with this one as 10.91.7.1: the names of their namespaces."""
+def hosts() -> Iterator[dict[str, str]]:
+    """Three hosts on one bridge with this one: the addresses by the names of their namespaces."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("需要 root 和 iproute2 的 ip 命令 (network namespaces need root and the command ip)")
-    tag = f"st{os.getpid() % 100_000}"
+    # Names and network of this process: what a run that was killed left behind is not in the way.
+    tag, net = f"st{os.getpid() % 100_000}", f"10.91.{os.getpid() % 250 + 1}"
     with ExitStack() as undo:
         try:
             sh("ip", "link", "add", f"{tag}b", "type", "bridge")
             undo.callback(subprocess.run, ["ip", "link", "del", f"{tag}b"], capture_output=True)
-            sh("ip", "addr", "add", "10.91.7.1/24", "dev", f"{tag}b")
+            sh("ip", "addr", "add", f"{net}.1/24", "dev", f"{tag}b")
             sh("ip", "link", "set", f"{tag}b", "up")
-            names = []
+            found = {}
             for number in (2, 3, 4):
                 name, link = f"{tag}n{number}", f"{tag}v{number}"
                 sh("ip", "netns", "add", name)
                 undo.callback(subprocess.run, ["ip", "netns", "del", name], capture_output=True)
                 sh("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
                 sh("ip", "link", "set", link, "master", f"{tag}b", "up")
-                sh("ip", "-n", name, "addr", "add", f"10.91.7.{number}/24", "dev", "eth0")
+                sh("ip", "-n", name, "addr", "add", f"{net}.{number}/24", "dev", "eth0")
                 sh("ip", "-n", name, "link", "set", "eth0", "up")
                 sh("ip", "-n", name, "link", "set", "lo", "up")
-                names.append(name)
+                found[name] = f"{net}.{number}"
         except subprocess.CalledProcessError as error:
             pytest.skip(f"无法建立网络命名空间 (no network namespaces here): {error.stderr.decode().strip()}")
-        yield names
+        yield found
 
 
 def on(undo: ExitStack, host: str, *module: str) -> subprocess.Popen[bytes]:
@@ -277,24 +278,25 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_cluster_of_hosts_finds_what_one_process_finds_though_a_worker_is_killed(
-    hosts: list[str], scenes: list[Scene], tmp_path: Path
+    hosts: dict[str, str], scenes: list[Scene], tmp_path: Path
 ) -> None:
     serial = run(scenes, tmp_path / "one")
-    address = "tcp://10.91.7.2:8786"
+    first, *rest = hosts
+    address = f"tcp://{hosts[first]}:8786"
     with ExitStack() as undo:
         on(
             undo,
-            hosts[0],
+            first,
             "distributed.cli.dask_scheduler",
             "--host",
-            "10.91.7.2",
+            hosts[first],
             "--port",
             "8786",
             "--no-dashboard",
         )
         workers = [
             on(undo, host, "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-            for host in hosts[1:]
+            for host in rest
         ]  # fmt: skip
         wait_for_workers(address, 2)
         came = {}
