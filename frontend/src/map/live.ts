@@ -92,7 +92,8 @@ export function listen(queries: QueryClient): () => void {
 	/** Keys whose question was on its way when the news came: its answer may be from before. */
 	const late = new Set<string>();
 	const asking = (key: string) => queries.isFetching({ queryKey: [key] }) > 0;
-	const stale = (key: string) => void queries.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
+	const stale = (key: string) =>
+		void queries.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
 	const flush = paced(() => {
 		for (const key of [...late].filter((one) => !asking(one))) {
 			late.delete(key);
