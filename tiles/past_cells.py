@@ -15,7 +15,7 @@ from tiles.options import Past
 def make(connection: psycopg.Connection[Any], layer: Layer, number: int, past: Past) -> int:
     """Count the cells of a day and keep them under this number, instead of those that are there; returns the points.
 
-    In the caller's transaction, which must be the nation's. Minutes for the nation.
+    In the caller's transaction, which must be the nation's: 40 s and 1.7 GB for 5.9 million points.
     """
     assert layer.points is not None  # noqa: S101 - asked of big point layers
     assert layer.source.past is not None  # noqa: S101 - of those with a past

@@ -9,7 +9,7 @@ export default {
 	today: "Back to today",
 	close: "Close past days, back to today",
 	tooFar: "Zoom in to see a past day: {why}",
-	uncounted: "Zoomed out, this day is counted first; some minutes",
+	uncounted: "Zoomed out, this day is counted first; a minute for the nation",
 	count: "Count it",
 	counting: "Counting this day; it appears by itself",
 	counted: "Overview counted {time}",

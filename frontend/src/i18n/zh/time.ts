@@ -9,7 +9,7 @@ export default {
 	today: "回到今天",
 	close: "关闭历史日期，回到今天",
 	tooFar: "历史日期须放大后显示：{why}",
-	uncounted: "大范围概览须先汇总一次，约数分钟",
+	uncounted: "大范围概览须先汇总一次，全国约一分钟",
 	count: "汇总",
 	counting: "正在汇总该日概览，完成后自动显示",
 	counted: "概览汇总于 {time}",
