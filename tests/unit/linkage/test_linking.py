@@ -1,6 +1,5 @@
 """Registers find each other: made-up ones with realistic errors, hard cases, and small ones."""
 
-
 import numpy as np
 import pyarrow as pa
 import pytest
