@@ -1,27 +1,15 @@
 /** Which candidates the desk shows: kept in the address, the same for the list, decisions by filter, and files. */
 
 import { computed } from "vue";
-import { useRoute, useRouter } from "vue-router";
 import type { components } from "@/api/schema";
+import { useInAddress } from "@/state/asked";
 import { view } from "@/state/view";
 
 export type Asked = components["schemas"]["Filters"];
 export const SCORES = ["0", "0.25", "0.5", "0.75", "0.9"] as const;
 
 export function useFilters() {
-	const route = useRoute();
-	const router = useRouter();
-
-	/** A filter in the address: what is waiting for a decision, unless said otherwise. */
-	function filter(name: string, fallback: string) {
-		return computed({
-			get: () => (typeof route.query[name] === "string" ? route.query[name] : fallback),
-			set: (value: string) => {
-				const query = { ...route.query, [name]: value === fallback ? undefined : value };
-				void router.replace({ query });
-			},
-		});
-	}
+	const filter = useInAddress();
 	const state = filter("state", "suspected");
 	const kind = filter("kind", "all");
 	const category = filter("category", "all");

@@ -1,8 +1,8 @@
 /** What the desk lists, as the address says it. */
 
 import { computed } from "vue";
-import { useRoute, useRouter } from "vue-router";
 import type { components } from "@/api/schema";
+import { useInAddress } from "@/state/asked";
 import { view } from "@/state/view";
 
 export type Query = components["schemas"]["MatchFilter"];
@@ -37,17 +37,7 @@ export const CONFLICTS = [
 ] as const;
 
 export function useMatchFilters() {
-	const route = useRoute();
-	const router = useRouter();
-
-	function filter(name: string, fallback: string) {
-		return computed({
-			get: () => (typeof route.query[name] === "string" ? route.query[name] : fallback),
-			set: (value: string) => {
-				void router.replace({ query: { ...route.query, [name]: value === fallback ? undefined : value } });
-			},
-		});
-	}
+	const filter = useInAddress();
 	const outcome = filter("outcome", "pending");
 	const state = filter("by", "all");
 	const band = filter("band", "all");
