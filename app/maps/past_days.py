@@ -7,7 +7,6 @@ are counted once instead, and serve everybody in their own scope.
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
@@ -21,11 +20,11 @@ from layers import catalog
 from layers.model import Layer
 from tiles import log, past_cells, source
 from tiles.address import Address
+from tiles.ask import CHINA
 from tiles.options import Past
 from tiles.points import JOINED
 
 told = logging.get(__name__)
-CHINA = ZoneInfo("Asia/Shanghai")
 TASK = "count_past_day"
 FRESH = timedelta(hours=1)
 """An overview that is older is counted anew when it is asked for: entries may have come late."""

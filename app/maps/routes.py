@@ -98,20 +98,22 @@ def get_past_day(
     actor: Actor = require(Permission.READ),
 ) -> PastDayOut:
     """Whether the overview of a past day has been counted."""
-    return _past_day(tx, past_days.layer_of(layer), _past(actor, layer, on, known))
+    of = past_days.layer_of(layer)
+    return _past_day(tx, of, _past(actor, of, on, known))
 
 
 @router.post("/api/past-days", status_code=202)
 def ask_past_day(tx: Tx, given: PastDay, actor: Actor = require(Permission.READ)) -> PastDayOut:
     """Have the overview of a past day counted, as a job; one that was counted within the hour is left as it is."""
-    layer, past = past_days.layer_of(given.layer), _past(actor, given.layer, given.datetime, given.known)
+    layer = past_days.layer_of(given.layer)
+    past = _past(actor, layer, given.datetime, given.known)
     past_days.ask(tx, actor, layer, past)
     return _past_day(tx, layer, past)
 
 
-def _past(actor: Actor, layer: str, on: str, known: str | None) -> Past:
+def _past(actor: Actor, layer: Layer, on: str, known: str | None) -> Past:
     try:
-        past = past_of(past_days.layer_of(layer), actor.audience, on, known)
+        past = past_of(layer, actor.audience, on, known)
     except BadOption as error:
         raise InvalidInput(str(error), field="datetime", value=on) from None
     assert past is not None  # noqa: S101 - a day was given

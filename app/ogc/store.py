@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -102,11 +102,8 @@ class Store:
                     return Page(made.make(rows), after, asked.offset + len(rows), snapshot)
                 if rows and query.counts(asked):
                     return Page(made.make(rows), after, rows[0][1], snapshot)
-                # The database counts while the features are made here.
-                counting = asyncio.create_task(self._count(connection, layer, viewer, asked))
-                await asyncio.sleep(0)
-                features = made.make(rows)
-                return Page(features, after, await counting, snapshot)
+                counting = self._count(connection, layer, viewer, asked)
+                return await _while_counting(counting, made, rows, after, snapshot)
 
     async def _by_key(
         self,
@@ -131,10 +128,8 @@ class Store:
         if not more and not asked.offset:
             return Page(form.make(rows), after, len(rows), snapshot)
         statement = keyed.count(layer, viewer, asked)
-        counting = asyncio.create_task(self._counted(connection, viewer, statement, prepare=True))
-        await asyncio.sleep(0)
-        features = form.make(rows)
-        return Page(features, after, await counting, snapshot)
+        counting = self._counted(connection, viewer, statement, prepare=True)
+        return await _while_counting(counting, form, rows, after, snapshot)
 
     async def _rows(
         self,
@@ -294,6 +289,20 @@ async def _chunks(
                     if size > PAGE_BYTES:
                         break
     return rows, snapshot
+
+
+async def _while_counting(
+    counting: Coroutine[Any, Any, int | None],
+    form: Form,
+    rows: Sequence[tuple[Any, ...]],
+    after: str | None,
+    snapshot: str,
+) -> Page:
+    """The page of these rows: the database counts while the features are made here."""
+    counted = asyncio.create_task(counting)
+    await asyncio.sleep(0)
+    features = form.make(rows)
+    return Page(features, after, await counted, snapshot)
 
 
 def _size(rows: list[tuple[Any, ...]]) -> int:
