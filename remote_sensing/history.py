@@ -5,6 +5,7 @@ kept of a scene is its water as outlines.
 """
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ import rasterio
 import rasterio.features
 import rasterio.shutil
 import shapely
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 from rasterio.warp import transform_geom
 from rasterio.windows import Window
@@ -90,12 +92,8 @@ def _burnt(tree: shapely.STRtree, window: Window) -> Bools:
     near = tree.query(shapely.box(left, top, left + shape[1], top + shape[0]))
     if not len(near):
         return np.zeros(shape, bool)
-    # At the origin one column more is drawn: of a picture there the library warns that it lies nowhere.
-    more = int(left == top == 0)
-    drawn = rasterio.features.rasterize(
-        tree.geometries[near], (shape[0], shape[1] + more), transform=Affine.translation(left - more, top)
-    )
-    return np.asarray(drawn[:, more:] > 0)
+    drawn = rasterio.features.rasterize(tree.geometries[near], shape, transform=Affine.translation(left, top))
+    return np.asarray(drawn > 0)
 
 
 def of(
@@ -231,7 +229,13 @@ def _accumulated(
     tolerance = max(change.tolerance_pixels(look.aligned.scene, looks[-1].aligned.scene) for look in looks)
     windows = _windows(grid)
     bodies, changed = [], []
-    with ThreadPoolExecutor(options.workers) as pool, _writing(rasters, grid) as write:
+    # Pictures in memory lie nowhere: rasterio hides its own warning of that, but in one thread at a time.
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(options.workers) as pool,
+        _writing(rasters, grid) as write,
+    ):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         done = 0
         step = 2 * options.workers
         for some in (windows[i : i + step] for i in range(0, len(windows), step)):
