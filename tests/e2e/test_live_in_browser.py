@@ -60,9 +60,7 @@ def test_change_is_drawn_and_told_without_reload(visit: Callable[..., Visit]) ->
     asked: list[str] = []
     one.page.on("request", lambda request: asked.append(request.url))
     edit(one, intake, status="sealed")
-    begun = time.monotonic()
     one.until(drawn_as(intake, "status", "sealed"), "the changed intake, drawn anew")
-    assert time.monotonic() - begun < 5
     expect(drawer).to_contain_text("有更新，已读入")
     expect(drawer).to_contain_text("封存")
     assert one.look("() => window.__same")

@@ -408,14 +408,12 @@ def test_a_waiting_reader_is_told_as_soon_as_something_changes(
     send: Callable[..., Any], pull: Callable[..., Any]
 ) -> None:
     cursor = list(pages(pull, limit=1000))[-1]["next"]
-    begun = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(pull, cursor=cursor, wait=25)
         time.sleep(0.5)
         send("intakes", [intake("V1")])
         page = waiting.result(20)
     assert [item["intake"]["code"] for item in page["items"]] == ["V1"]
-    assert time.monotonic() - begun < 20
     assert pull(cursor=page["next"], wait=1)["items"] == []
 
 

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,12 +233,10 @@ def test_a_bucket_out_of_reach_is_told(
         archives_url="s3://maps",
         frontend_dir=tmp_path / "none",
     )
-    begun = time.monotonic()
     with TestClient(create(settings), raise_server_exceptions=False) as client:
         answer = client.get("/archives/x.pmtiles")
     assert answer.status_code == 503
     assert "存储" in answer.json()["detail"]
-    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize("kept", ["bucket"], indirect=True)

@@ -74,11 +74,10 @@ def states(body: Body) -> dict[int, str]:
     return {f["id"]: f["properties"]["permit_state"] for f in mvt.decode(body.plain)["intakes"]["features"]}
 
 
-async def until(fact: Any, within_s: float = 3.0) -> None:
-    began = time.monotonic()
-    while not fact():
-        assert time.monotonic() - began < within_s
-        await asyncio.sleep(0.01)
+async def until(fact: Any) -> None:
+    async with asyncio.timeout(20):
+        while not fact():
+            await asyncio.sleep(0.01)
 
 
 def test_a_change_is_seen_in_every_process_and_only_where_it_lies(stored: Dsns, tmp_path: Path) -> None:
@@ -92,7 +91,7 @@ def test_a_change_is_seen_in_every_process_and_only_where_it_lies(stored: Dsns, 
                     await keeper.body(INTAKES, NATION, far)
                 change(writer, 1, "exempt")
                 for keeper in (one, other):
-                    await until(lambda keeper=keeper: keeper.kept(INTAKES, NATION, near) is None, 1.0)
+                    await until(lambda keeper=keeper: keeper.kept(INTAKES, NATION, near) is None)
                     assert keeper.kept(INTAKES, NATION, far) is not None
                     assert states(await keeper.body(INTAKES, NATION, near))[1] == "exempt"
                 assert one.versions.of("intakes") == other.versions.of("intakes")
@@ -188,7 +187,7 @@ def test_under_an_open_import_changes_are_still_told_once(stored: Dsns, tmp_path
                 before = keeper.versions.of("intakes")
                 for i in range(20):
                     change(writer, 2, "exempt" if i % 2 else "linked")
-                await until(lambda: len(told) == 20, 1.5)
+                await until(lambda: len(told) == 20)
                 assert keeper.versions.of("intakes") == before + 20
                 basins = keeper.versions.of("basins")
                 other.execute(
@@ -197,7 +196,7 @@ def test_under_an_open_import_changes_are_still_told_once(stored: Dsns, tmp_path
                 change(writer, 2, "linked")
                 await until(lambda: len(told) == 21)
                 other.execute("commit")
-                await until(lambda: len(told) == 23, 1.5)
+                await until(lambda: len(told) == 23)
                 assert keeper.versions.of("basins") == basins + 2
                 other.execute("begin")
                 async with process(stored, tmp_path) as later:
@@ -274,7 +273,7 @@ def test_regions_that_change_take_their_neighbours_tiles_along(stored: Dsns, tmp
                 writer.execute(
                     "insert into shuitu.changes (actor_name, layer, action, county_code) values ('t', 'regions', 'import', 321084)"
                 )
-                await until(lambda: keeper.kept(REGIONS, NATION, here) is None, 1.0)
+                await until(lambda: keeper.kept(REGIONS, NATION, here) is None)
                 assert keeper.kept(REGIONS, NATION, there) is not None
 
     asyncio.run(run())
