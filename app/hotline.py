@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.requests import HEADERS, Tally, next_id
 from tiles.keeper import today
+from tiles.packing import takes_gzip
 from tiles.server import TileServer
 
 START, END = b"GET /tiles/", b"\r\n\r\n"
@@ -28,7 +29,7 @@ OTHERWISE = re.compile(
 )
 """Headers that want more than a look: a log-in, a body, another protocol, an end."""
 NONE_MATCH = re.compile(rb"\r\nif-none-match:[ \t]*([^\r\n]*)", re.IGNORECASE)
-ACCEPTED = re.compile(rb"\r\naccept-encoding:[^\r\n]*gzip")
+ACCEPTED = re.compile(rb"\r\naccept-encoding:([^\r\n]*)")
 LONGEST = 4096
 REMEMBERED = 2048
 """Requests whose answer is kept: a browser asks for a tile again in the same bytes."""
@@ -187,11 +188,11 @@ def _read(data: bytes) -> Asked | None:
     line, lower = LINE.match(data), data.lower()
     if line is None or OTHERWISE.search(lower) or b"\r\nhost:" not in lower:
         return None
-    wanted = NONE_MATCH.search(data)
+    wanted, accepted = NONE_MATCH.search(data), ACCEPTED.search(lower)
     return Asked(
         line[1].decode("ascii"),
         line[2] or b"",
-        ACCEPTED.search(lower) is not None,
+        takes_gzip(accepted[1].decode("latin-1")) if accepted else False,
         wanted[1].decode("latin-1") if wanted else None,
     )
 

@@ -17,6 +17,8 @@ from app.logging import get
 from tiles.options import BadOption, TooWide
 
 log = get(__name__)
+LANGUAGES = "zh, en"
+"""Whatever is told, is told in both."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "stac", "assets", "problems", "metrics")
 """First parts of addresses that are never pages of the front end."""
@@ -94,9 +96,8 @@ def render(
         "instance": request.url.path,
         "request_id": structlog.contextvars.get_contextvars().get("request_id"),
     }
-    return Response(
-        orjson.dumps(body, default=str), kind.status, headers, media_type="application/problem+json"
-    )
+    told = {"Content-Language": LANGUAGES, **(headers or {})}
+    return Response(orjson.dumps(body, default=str), kind.status, told, media_type="application/problem+json")
 
 
 def kind_of(error: Exception) -> ProblemType:

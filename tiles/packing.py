@@ -1,6 +1,23 @@
 """Compression for the wire."""
 
+import re
+from functools import lru_cache
+
 from isal import igzip
+
+NO_WEIGHT = re.compile(r"q\s*=\s*0(?:\.0*)?")
+
+
+@lru_cache(maxsize=1024)
+def takes_gzip(accepted: str | None) -> bool:
+    """Does `Accept-Encoding` allow gzip (RFC 9110, 12.5.3)? It must name it, for `*` alone comes from simple clients
+    that do not unpack; a weight of 0 forbids it.
+    """
+    for part in (accepted or "").lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        if name in ("gzip", "x-gzip"):
+            return not any(NO_WEIGHT.fullmatch(one) for one in parameters)
+    return False
 
 
 def packed(plain: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """The tile server: a bare ASGI app for /tiles and /archives."""
 
+import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tiles.ask import options_of
 from tiles.cache import Body
 from tiles.keeper import Keeper
 from tiles.options import DEFAULT, BadOption, TileOptions, TooWide
+from tiles.packing import takes_gzip
 from tiles.versions import Versions
 
 MVT = "application/vnd.mapbox-vector-tile"
@@ -38,11 +40,16 @@ CORS = {
 }
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 """Status, headers, content."""
+ALLOWED = "GET, HEAD, OPTIONS"
 VARY = "Accept-Encoding, Cookie, Authorization, X-API-Key"
 
 
 class NotSignedInError(Exception):
     """The credentials are wrong or ended."""
+
+
+class NothingThere(Exception):
+    """The address is of no kind that is answered here."""
 
 
 @dataclass(eq=False)
@@ -87,7 +94,8 @@ class TileServer:
                 status_code=204,
                 headers={
                     **CORS,
-                    "Access-Control-Allow-Methods": "GET, HEAD",
+                    "Allow": ALLOWED,
+                    "Access-Control-Allow-Methods": ALLOWED,
                     "Access-Control-Allow-Headers": "*",
                     "Access-Control-Max-Age": "86400",
                 },
@@ -98,10 +106,12 @@ class TileServer:
                 "method-not-allowed",
                 "只支持 GET 和 HEAD (only GET and HEAD)",
                 request,
-                {"Allow": "GET, HEAD"},
+                {"Allow": ALLOWED},
             )
         try:
             return await self._route(request)
+        except NothingThere as error:
+            return problem(404, "not-found", str(error), request)
         except (BadAddress, BadOption) as error:
             return problem(400, "invalid-input", str(error), request)
         except TooWide as error:
@@ -146,9 +156,9 @@ class TileServer:
         if match := ARCHIVE.match(path):
             viewer = await self.identify(request)
             return await serve.respond(request, self.archives, match["name"], viewer)
-        raise BadAddress(
-            "地址应为 /tiles/{layer}/{z}/{x}/{y}、/tiles/{layer}.json 或 /archives/{name}.pmtiles "
-            "(addresses are those three)"
+        raise NothingThere(
+            "此处没有内容，地址应为 /tiles/{layer}/{z}/{x}/{y}、/tiles/{layer}.json 或 /archives/{name}.pmtiles "
+            "(there is nothing at this address: it is one of those three)"
         )
 
     async def body(
@@ -162,7 +172,7 @@ class TileServer:
         return await self.keeper.body(layer, viewer, address, options)
 
     def _send(self, request: Request, body: Body, viewer: Viewer) -> Response:
-        zipped = "gzip" in request.headers.get("accept-encoding", "")
+        zipped = takes_gzip(request.headers.get("accept-encoding"))
         status, headers, content = answer(
             body, viewer, zipped=zipped, wanted=request.headers.get("if-none-match")
         )
@@ -174,7 +184,12 @@ class TileServer:
         version = str(self.versions.of(layer.id))
         url = f"{self.base_url(request)}/tiles/{layer.id}/{{z}}/{{x}}/{{y}}?v={version}"
         body = orjson.dumps(tilejson(layer, viewer.audience, url, version=version))
-        headers = {**CORS, "Cache-Control": "no-cache", "Content-Length": str(len(body))}
+        tag = hashlib.blake2b(body, digest_size=12).hexdigest()
+        share = "public" if viewer.audience == "public" else "private"
+        headers = {**CORS, "Cache-Control": f"{share}, no-cache", "ETag": f'"{tag}"', "Vary": VARY}
+        if etag_matches(request.headers.get("if-none-match"), tag):
+            return Response(status_code=304, headers=headers)
+        headers["Content-Length"] = str(len(body))
         return Response(b"" if request.method == "HEAD" else body, 200, headers, "application/json")
 
 

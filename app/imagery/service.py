@@ -113,7 +113,7 @@ def store_all(
 def load(session: Session, scene_id: int) -> tuple[Scene, str]:
     """The scene, ready to be read, and the version of what is on file of it. Raises NotFound."""
     row = session.execute(
-        text("select path, item from shuitu.scenes where id = :id"), {"id": scene_id}
+        text("select id, path, item from shuitu.scenes where id = :id"), {"id": scene_id}
     ).first()
     if row is None:
         raise NotFound(f"没有影像 {scene_id} (no such scene)")
@@ -141,7 +141,13 @@ def load_all(session: Session, scene_ids: Sequence[int]) -> dict[int, Scene]:
 def _scene(row: Any) -> Scene:
     from remote_sensing.scene import Scene
 
-    return Scene.from_stac(row.item, Path(row.path).parent)
+    try:
+        return Scene.from_stac(row.item, Path(row.path).parent)
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+        raise NotFound(
+            f"影像 {row.id} 在目录中没有可读的波段，请重新登记影像 "
+            "(what is on file of this scene names no bands that can be read: register it again)"
+        ) from None
 
 
 LISTED = """select id, item_id, title, sensor, acquired_at, resolution_m, cloud_pct, generated,

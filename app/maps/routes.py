@@ -1,16 +1,18 @@
 """What the front end and GIS clients need to draw the map: catalogue, styles, sprite."""
 
+import hashlib
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+import orjson
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.actor import Actor, Jurisdiction, Permission
 from app.deps import CurrentActor, ServicesDep, Tx, base_url, require
-from app.errors import InvalidInput
+from app.errors import InvalidInput, NotFound
 from app.maps import past_days
 from app.maps.schemas import PastDay, PastDayOut
 from layers import catalog
@@ -20,8 +22,10 @@ from layers.derive.style import style
 from layers.model import Layer
 from tiles.ask import past_of
 from tiles.options import BadOption, Past
+from tiles.server import etag_matches
 
 router = APIRouter(tags=["map"])
+THEMES = ("light", "dark")
 PUBLIC_CACHE = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
 
 
@@ -70,15 +74,31 @@ def get_sprite(
     return Response(png, media_type="image/png", headers=PUBLIC_CACHE)
 
 
+@router.options("/styles/{path:path}", include_in_schema=False)
+def styles_may_be_read(path: str) -> Response:
+    """A browser asks first, where a script of another site sends a key in a header."""
+    allowed = "GET, HEAD, OPTIONS"
+    headers = {
+        "Allow": allowed,
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": allowed,
+        "Access-Control-Allow-Headers": "*",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(status_code=204, headers=headers)
+
+
 @router.get("/styles/{theme}.json")
 def get_style(
-    theme: Literal["light", "dark"],
+    theme: Annotated[str, Path(json_schema_extra={"enum": list(THEMES)})],
     request: Request,
     actor: CurrentActor,
     services: ServicesDep,
     lang: Literal["zh", "en"] = "zh",
 ) -> Response:
     """The MapLibre style of the one map for this actor."""
+    if theme not in THEMES:
+        raise NotFound(f"没有样式 {theme[:60]!r}，只有 {', '.join(THEMES)} (there is no such style)")
     made = style(
         catalog.visible_to(actor.audience),
         actor.audience,
@@ -86,7 +106,18 @@ def get_style(
         theme=theme,
         lang=lang,
     )
-    return JSONResponse(made, headers={"Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"})
+    body = orjson.dumps(made)
+    tag = hashlib.blake2b(body, digest_size=12).hexdigest()
+    headers = {
+        "Cache-Control": f"{'public' if actor.audience == 'public' else 'private'}, no-cache",
+        "Vary": "Cookie, Authorization, X-API-Key",
+        "ETag": f'"{tag}"',
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "ETag, X-Request-Id",
+    }
+    if etag_matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
 
 
 @router.get("/api/past-days")

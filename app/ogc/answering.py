@@ -42,7 +42,7 @@ from app.ogc.viewer import viewer_of
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC, Viewer
-from tiles.packing import packed, unpacked
+from tiles.packing import packed, takes_gzip, unpacked
 from tiles.server import etag_matches
 
 CORS = {
@@ -229,6 +229,7 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
         "Cache-Control": f"{share}, no-cache",
         "Vary": "Accept, Accept-Encoding, Cookie, Authorization, X-API-Key",
         "Link": as_header(answer.links),
+        "Content-Language": problems.LANGUAGES,
         **answer.headers,
         # Set by hand, for Starlette would add a character set to what is defined without one.
         "Content-Type": f"{media}; charset=utf-8" if media.startswith("text/") else media,
@@ -242,13 +243,13 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
     tag = answer.tag or hashlib.blake2b(answer.body, digest_size=12).hexdigest()
     tag = f"{answer.state}.{tag}" if answer.state else tag
     big = bool(answer.zipped) or len(answer.body) >= ZIP_FROM_BYTES
-    zipped = big and media not in ZIPPED_ALREADY and takes_gzip(request)
+    zipped = big and media not in ZIPPED_ALREADY and takes_gzip(request.headers.get("accept-encoding"))
     headers["ETag"] = f'"{tag}-gzip"' if zipped else f'"{tag}"'
     if status == 200 and request.method in READ and wants_another(request, tag):
         detail = "内容已不是 If-Match 所指 (this is not what If-Match names any more)"
         return problem(problems.TABLE[PreconditionFailed], detail, request, {"header": "If-Match"})
     if status == 200 and request.method in READ and has_already(request, tag):
-        del headers["Content-Type"]
+        del headers["Content-Type"], headers["Content-Language"]
         return Response(status_code=304, headers=headers)
     if zipped:
         body = answer.zipped or packed(answer.body)
@@ -257,10 +258,6 @@ def sent(asked: Asked, answer: Answer, status: int = 200) -> Response:
         body = answer.body or (unpacked(answer.zipped) if answer.zipped else b"")
     headers["Content-Length"] = str(len(body))
     return Response(b"" if request.method == "HEAD" else body, status, headers)
-
-
-def takes_gzip(request: Request) -> bool:
-    return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def has_already(request: Request, tag: str) -> bool:

@@ -80,12 +80,26 @@ def _outside(literal: Shape | Box) -> InvalidFilter:
 
 
 def _shape(literal: Shape) -> BaseGeometry:
+    if any(ring[0] != ring[-1] for ring in _rings(literal)):
+        raise InvalidFilter(
+            "多边形的环应首尾相接 (a ring of a polygon ends where it starts: its first and last positions are the same)",
+            literal.at,
+        )
     try:
         if literal.members:
             return shapely.GeometryCollection([_shape(member) for member in literal.members])
         return shapely_shape({"type": literal.kind, "coordinates": literal.coordinates})
     except (ValueError, TypeError, shapely.errors.GEOSException) as error:
         raise InvalidFilter(f"几何有误 (bad geometry): {str(error)[:120]}", literal.at) from None
+
+
+def _rings(literal: Shape) -> Iterator[tuple[Any, ...]]:
+    """The rings of polygons; shapely would close those that are open."""
+    if literal.kind == "Polygon":
+        yield from literal.coordinates
+    elif literal.kind == "MultiPolygon":
+        for polygon in literal.coordinates:
+            yield from polygon
 
 
 def _box(literal: Box, crs: Crs) -> BaseGeometry:

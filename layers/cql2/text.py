@@ -170,6 +170,8 @@ class _Parser:
             return _negated(Call("between", (left, low, self._sum()), token.at), negation is not None)
         if token := self.takes("IN"):
             self.must("(")
+            if self.now.text == ")":
+                self.refuse("至少一个值", "at least one value")
             items = Array(tuple(self._list(self._sum)), token.at)
             return _negated(Call("in", (left, items), token.at), negation is not None)
         if negation:
@@ -272,8 +274,8 @@ class _Parser:
         word = token.word
         if word in ("TRUE", "FALSE"):
             return Literal(word == "TRUE", token.at)
-        if word in SHAPES and (self.now.text == "(" or self.now.word in ("Z", "EMPTY")):
-            return self._shape(SHAPES[word], token)
+        if word.removesuffix("Z") in SHAPES and (self.now.text == "(" or self.now.word in ("Z", "EMPTY")):
+            return self._shape(SHAPES[word.removesuffix("Z")], token)
         if self.now.text != "(" or self.now.kind != "sign":
             return Property(token.text, token.at)
         self.must("(")
@@ -337,10 +339,11 @@ class _Parser:
 
     def _member(self) -> Node:
         token = self.now
-        if token.word not in SHAPES or token.word == "GEOMETRYCOLLECTION":
+        word = token.word.removesuffix("Z")
+        if word not in SHAPES or word == "GEOMETRYCOLLECTION":
             self.refuse("几何(不含集合)", "a geometry that is no collection")
         self.take()
-        return self._shape(SHAPES[token.word], token)
+        return self._shape(SHAPES[word], token)
 
     def _nested(self, level: int, *, bracketed: bool = False) -> tuple:  # type: ignore[type-arg]
         """Positions in parentheses, nested `level` deep; those of a MULTIPOINT stand in parentheses themselves."""

@@ -10,6 +10,7 @@ from app.errors import InvalidInput
 from app.ogc.negotiate import DOCUMENT, FEATURES, NotAcceptable, chosen
 from layers import catalog
 from tests.served import INTAKES, Accounts
+from tiles.packing import takes_gzip
 
 Get = Callable[..., Any]
 ITEMS = "/ogc/collections/intakes/items"
@@ -98,6 +99,89 @@ def test_gzip_only_when_asked_for_and_with_a_tag_of_its_own(client: TestClient) 
     assert plain.headers["etag"] != zipped.headers["etag"]
     assert client.get(ITEMS, headers={"If-None-Match": zipped.headers["etag"]}).status_code == 304
     assert "Accept-Encoding" in plain.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [
+        (None, False), ("", False), ("identity", False), ("*", False), ("br, zstd", False), ("gzip;q=0", False),
+        ("gzip; q=0.000", False), ("br, gzip;q=0, *", False), ("gzip", True), ("GZIP", True), ("x-gzip", True),
+        ("br, gzip", True), ("gzip;q=0.5", True), ("deflate, gzip ; q=1.0, *;q=0.5", True), ("gzip;q=0.001", True),
+    ],
+)  # fmt: skip
+def test_accept_encoding_is_honoured_with_its_weights(
+    client: TestClient, accepted: str | None, zipped: bool
+) -> None:
+    """RFC 9110, 12.5.3, at pages of features, tiles of both addresses and the older services."""
+    assert takes_gzip(accepted) is zipped
+    for path in (
+        ITEMS,
+        "/ogc/wms?service=WMS&request=GetCapabilities",
+        "/tiles/regions/6/53/25",
+        "/ogc/tiles/WebMercatorQuad/6/25/53",
+    ):
+        answer = client.get(path, headers={"Accept-Encoding": accepted or ""})
+        assert answer.status_code == 200
+        assert answer.headers.get("content-encoding") == ("gzip" if zipped else None), path
+
+
+def test_the_language_of_what_is_told_is_said(client: TestClient) -> None:
+    for path in (
+        "/ogc",
+        "/ogc?f=html",
+        ITEMS,
+        f"{ITEMS}?limit=x",
+        "/ogc/processes/export",
+        "/stac",
+        "/ogc/nothing",
+    ):
+        assert client.get(path).headers.get("content-language") == "zh, en", path
+
+
+@pytest.mark.parametrize("path", ["/tiles/intakes.json", "/styles/light.json", "/tiles/intakes/6/53/25"])
+def test_what_draws_the_map_is_tagged_and_open_to_scripts_of_other_sites(
+    client: TestClient, path: str
+) -> None:
+    first = client.get(path)
+    assert first.status_code == 200
+    assert first.headers["access-control-allow-origin"] == "*"
+    assert "ETag" in first.headers["access-control-expose-headers"]
+    assert "X-API-Key" in first.headers["vary"]
+    assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    head = client.head(path)
+    assert (
+        head.headers["content-length"] == first.headers["content-length"]
+        or "content-encoding" in first.headers
+    )
+    preflight = client.options(path)
+    assert preflight.status_code in (200, 204)
+    allowed = set(preflight.headers["allow"].split(", "))
+    assert allowed == {"GET", "HEAD", "OPTIONS"}
+    refused = client.post(path)
+    assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, allowed)
+
+
+@pytest.mark.parametrize(
+    "path", ["/tiles/", "/tiles/intakes/9/425", "/tiles/nothing.json", "/styles/nothing.json", "/archives/x"]
+)
+def test_an_address_where_nothing_is_is_a_404_problem(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_a_scene_of_which_nothing_readable_is_on_file_is_a_404_problem(
+    client: TestClient, keys: Accounts
+) -> None:
+    """The register's scenes have an empty item."""
+    own = {"X-API-Key": keys.nation}
+    scene = client.get("/api/scenes", headers=own).json()[0]["id"]
+    for path in (f"/imagery/{scene}/9/425/208.png", f"/imagery/{scene}/assets/B04.tif"):
+        answer = client.get(path, headers=own)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json"), (
+            answer.text
+        )
+    assert client.get(f"/imagery/{scene}/tilejson.json", headers=own).status_code == 200
+    assert client.get("/stac/collections/scenes/items/scene-0", headers=own).json()["assets"] == {}
 
 
 def test_links_follow_host_and_forwarded_headers(client: TestClient) -> None:

@@ -29,7 +29,7 @@ def test_the_style_names_only_what_this_server_has(web: TestClient, theme: str) 
     listed = {layer["id"] for layer in web.get("/api/catalog").json()["layers"]}
     assert shown == listed
     assert "candidates" not in listed
-    assert web.get("/styles/pink.json").status_code == 400
+    assert web.get("/styles/pink.json").status_code == 404
 
 
 @pytest.mark.parametrize(("lang", "grouped"), [("zh", True), ("en", False)])

@@ -18,7 +18,7 @@ from app.problems import kind_of
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC
-from tiles.packing import packed
+from tiles.packing import packed, takes_gzip
 from tiles.server import etag_matches
 
 Endpoint = Callable[[Asked, Kvp], Awaitable[Response]]
@@ -110,7 +110,7 @@ def answer(asked: Asked, body: bytes, media: str, headers: Mapping[str, str] | N
     zipped = (
         not media.startswith("image/")
         and len(body) >= ZIP_FROM_BYTES
-        and "gzip" in request.headers.get("accept-encoding", "")
+        and takes_gzip(request.headers.get("accept-encoding"))
     )
     share = "public" if asked.viewer == PUBLIC else "private"
     found = {

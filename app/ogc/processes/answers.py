@@ -129,13 +129,19 @@ def _tagged(
     asked: Asked, body: bytes, media: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer with its tag, if it was read; 304 if the client has it. Kept by nobody who does not ask again."""
-    found = {**CORS, "Cache-Control": "private, no-cache", "Content-Type": media, **(headers or {})}
+    found = {
+        **CORS,
+        "Cache-Control": "private, no-cache",
+        "Content-Type": media,
+        "Content-Language": problems.LANGUAGES,
+        **(headers or {}),
+    }
     if asked.request.method not in ("GET", "HEAD") or status != 200:
         return Response(body, status, {**found, "Cache-Control": "private, no-store"})
     tag = hashlib.blake2b(body, digest_size=12).hexdigest()
     found |= {"ETag": f'"{tag}"', "Vary": "Accept, Cookie, Authorization, X-API-Key"}
     if etag_matches(asked.request.headers.get("if-none-match"), tag):
-        del found["Content-Type"]
+        del found["Content-Type"], found["Content-Language"]
         return Response(status_code=304, headers=found)
     found["Content-Length"] = str(len(body))
     return Response(b"" if asked.request.method == "HEAD" else body, 200, found)

@@ -26,7 +26,7 @@ from tiles.ask import options_of
 from tiles.cache import Body
 from tiles.matrices import MATRIX_SETS
 from tiles.options import BadOption, TileOptions, TooWide
-from tiles.packing import packed
+from tiles.packing import packed, takes_gzip
 from tiles.server import TileServer, etag_matches
 
 router = APIRouter()
@@ -200,7 +200,7 @@ def _one(bodies: Sequence[Body]) -> Body:
 
 
 def _sent(request: Request, viewer: Viewer, body: Body) -> Response:
-    zipped = "gzip" in request.headers.get("accept-encoding", "")
+    zipped = takes_gzip(request.headers.get("accept-encoding"))
     headers = {
         **CORS,
         # A compressed body is another sequence of bytes, so its strong tag is another one.

@@ -72,6 +72,7 @@ def test_a_spatial_condition_asks_the_index_first() -> None:
         "t_after(t, INTERVAL('2026-02-01', '2026-01-01'))", "t_after(t, INTERVAL(a, '..'))", "a_contains(k, (1, 2))", "a_contains(a, ('x'))",
         "a_contains(k, ('x', 1))", "a_contains(k, (geometry))", "k in ('x')", "a like 'x\\'", "s_intersects(geometry, POINT(90 180))",
         "s_intersects(geometry, POLYGON((0 0, 2 2, 2 0, 0 2, 0 0)))", "s_intersects(geometry, POLYGON((0 0, 1 1, 2 0, 3 3)))",
+        "s_intersects(geometry, POLYGON((0 0, 1 0, 1 1, 0 1)))", "s_within(geometry, MULTIPOLYGON(((0 0, 1 0, 1 1, 0 0)), ((5 5, 6 5, 6 6, 5 6))))",
         "s_intersects(geometry, LINESTRING(1 1, 1 1))", "s_intersects(geometry, BBOX(1, 4, 3, 2))",
         "s_within(geometry, GEOMETRYCOLLECTION(POINT(50 50), POLYGON((0 0, 1 0, 1 1, 0 0))))", "and", "a = (1, 2)",
     ],

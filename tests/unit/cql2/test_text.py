@@ -69,6 +69,12 @@ def test_escapes_in_strings_are_those_of_the_standard(text: str, meant: str) -> 
     assert parse(f"a = {text}") == Call("=", (Property("a"), Literal(meant)))
 
 
+def test_the_z_of_a_geometry_stands_beside_its_name_or_apart() -> None:
+    assert parse("s_within(g, POINTZ(1 2 3))") == parse("s_within(g, POINT Z (1 2 3))")
+    several = "s_within(g, GEOMETRYCOLLECTION{0}(POINT{0}(1 2 3), LINESTRING{0}(1 2 3, 4 5 6)))"
+    assert parse(several.format("Z")) == parse(several.format(" z"))
+
+
 def test_a_pattern_keeps_its_own_escapes() -> None:
     assert parse(r"a like '100\%\_\\\''").args[1] == Literal(r"100\%\_\\'")  # type: ignore[union-attr]
 
@@ -76,7 +82,7 @@ def test_a_pattern_keeps_its_own_escapes() -> None:
 @pytest.mark.parametrize(
     ("text", "at"),
     [
-        ("", 1), ("a =", 4), ("a = 'x", 5), ("a == 1", 4), ("a = 1 b", 7), ("(a = 1", 7), ("a = 1)", 6), ("a in 1", 6), ("a like b", 8),
+        ("", 1), ("a =", 4), ("a = 'x", 5), ("a == 1", 4), ("a = 1 b", 7), ("(a = 1", 7), ("a = 1)", 6), ("a in 1", 6), ("a in ()", 7), ("a not in ()", 11), ("a like b", 8),
         ("a between 1 or 2", 13), ("a is 1", 6), ("a not 1", 7), ("and", 1), ("a = null", 5), ("s_within(g, POINT(1))", 20),
         ("s_within(g, POLYGON EMPTY)", 21), ("t = DATE('2026-02-30')", 10), ("t = TIMESTAMP('2026-02-03')", 15), ("t = DATE(2026)", 10),
         ("t_after(t, interval('x', '..'))", 21), ("a = 1e999", 5), ("a ; b", 3), ("a = ￿", 5), ("s_within(g, bbox(1,2,3))", 13),
