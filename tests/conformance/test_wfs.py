@@ -16,7 +16,7 @@ from tests.served import INTAKES, Accounts, place_of
 
 NS = {
     "wfs": "http://www.opengis.net/wfs/2.0", "ows": "http://www.opengis.net/ows/1.1", "gml": "http://www.opengis.net/gml/3.2",
-    "s": "urn:x-shuitu:layers", "x": "http://www.w3.org/1999/xlink", "xsd": "http://www.w3.org/2001/XMLSchema",
+    "s": "urn:x-shuitu:layers", "fes": "http://www.opengis.net/fes/2.0", "x": "http://www.w3.org/1999/xlink", "xsd": "http://www.w3.org/2001/XMLSchema",
 }  # fmt: skip
 Ask = Callable[..., Any]
 FES = '<fes:Filter xmlns:fes="http://www.opengis.net/fes/2.0" xmlns:gml="http://www.opengis.net/gml/3.2">{}</fes:Filter>'
@@ -69,6 +69,24 @@ def test_capabilities_name_types_systems_and_what_is_implemented(wfs: Ask) -> No
         "ListStoredQueries",
         "DescribeStoredQueries",
     } <= operations
+
+
+def test_capabilities_name_only_temporal_operators_that_their_schema_knows(wfs: Ask) -> None:
+    """`TemporalOperatorNameType` of filterCapabilities.xsd (FES 2.0)."""
+    names = set(read(wfs("GetCapabilities")).xpath("//fes:TemporalOperator/@name", namespaces=NS))
+    assert names
+    assert names <= {
+        "After", "Before", "Begins", "BegunBy", "TContains", "During", "TEquals", "TOverlaps", "Meets", "OverlappedBy", "MetBy",
+        "Ends", "EndedBy",
+    }  # fmt: skip
+
+
+def test_get_feature_by_resource_id_needs_no_type(wfs: Ask) -> None:
+    """09-025r2, 7.9.2.4.1: each id names its type."""
+    root = read(wfs("GetFeature", RESOURCEID="intakes.7,intakes.9"))
+    assert root.xpath("//s:code/text()", namespaces=NS) == ["QSK-0007", "QSK-0009"]
+    assert wfs("GetFeature", RESOURCEID="nothing.7").status_code == 400
+    assert wfs("GetFeature", RESOURCEID="7").status_code == 400
 
 
 def test_capabilities_carry_the_key_and_show_the_public_what_is_public(

@@ -81,6 +81,10 @@ def test_capabilities_1_1_1_are_of_the_old_form(wms: Map) -> None:
     assert answer.headers["content-type"].startswith("application/vnd.ogc.wms_xml")
     root = etree.fromstring(answer.content)
     assert root.tag == "WMT_MS_Capabilities"
+    # As the DTD of 1.1.1 (annex A) has it: the namespace of the links stands where the links stand.
+    assert root.getroottree().docinfo.system_url.endswith("/wms/1.1.1/capabilities_1_1_1.dtd")
+    assert root.nsmap == {}
+    assert {one.nsmap["xlink"] for one in root.iter("OnlineResource")} == {WMS["x"]}
     regions = root.xpath("//Layer/Layer[Name='regions']")[0]
     assert float(regions.find("LatLonBoundingBox").get("minx")) == pytest.approx(119)
     boxes = {box.get("SRS"): box for box in regions.findall("BoundingBox")}

@@ -178,6 +178,17 @@ def test_bad_input_is_an_exception_report(
     assert (found.get("exceptionCode"), found.get("locator")) == (code, locator)
 
 
+def test_a_tile_is_asked_for_by_the_name_of_the_operation(client: TestClient, keys: Accounts) -> None:
+    """07-057r7, table 25: REQUEST is mandatory; a bare address is answered with the capabilities."""
+    own = {"X-API-Key": keys.nation}
+    answer = client.get(
+        "/ogc/wmts", params={"SERVICE": "WMTS", "VERSION": "1.0.0", **TILE, **GOOD}, headers=own
+    )
+    found = etree.fromstring(answer.content).find("o:Exception", NS)
+    assert (found.get("exceptionCode"), found.get("locator")) == ("MissingParameterValue", "REQUEST")
+    assert b"<Capabilities" in client.get("/ogc/wmts", headers=own).content
+
+
 def test_bad_resources_are_exception_reports(client: TestClient, keys: Accounts) -> None:
     for address in (
         "nothing/light/WebMercatorQuad/0/0/0.png",

@@ -102,7 +102,8 @@ async def capabilities(asked: Asked, kvp: Kvp) -> Response:
             "PropertyIsBetween",
         ],
         spatial=["BBOX", *fes.SPATIAL],
-        temporal=list(fes.TEMPORAL),
+        # The schema of the capabilities has no name for it, though FES has the element.
+        temporal=[name for name in fes.TEMPORAL if name != "AnyInteracts"],
         operations=[
             ("GetCapabilities", [("AcceptVersions", ["2.0.0"])]),
             ("DescribeFeatureType", [("outputFormat", [GML])]),
@@ -125,6 +126,12 @@ def _named(asked: Asked, kvp: Kvp, *, locator: str = "typeNames") -> list[Layer]
     return [
         layer_named(asked, plain_name(name.strip("()")), "InvalidParameterValue", locator) for name in names
     ]
+
+
+def _of_ids(asked: Asked, kvp: Kvp) -> list[Layer]:
+    """The types of RESOURCEID, which needs no TYPENAMES beside it (09-025r2, 7.9.2.4.1). Raises Refused."""
+    names = dict.fromkeys(one.strip().rpartition(".")[0] for one in kvp.texts("RESOURCEID"))
+    return [layer_named(asked, name, "InvalidParameterValue", "resourceId") for name in names]
 
 
 async def describe(asked: Asked, kvp: Kvp) -> Response:
@@ -173,7 +180,7 @@ class Query:
 
 def understood(asked: Asked, kvp: Kvp) -> Query:
     """Raises Refused for whatever is no query."""
-    layers = _named(asked, kvp)
+    layers = _named(asked, kvp) or _of_ids(asked, kvp)
     if not layers:
         raise Refused("MissingParameterValue", "缺少参数 TYPENAMES (TYPENAMES is missing)", "typeNames")
     if len(layers) > 1:

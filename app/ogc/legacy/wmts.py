@@ -75,7 +75,8 @@ def report(kvp: Kvp, error: Refused) -> tuple[str, str]:
 async def wmts(asked: Asked, kvp: Kvp) -> Response:
     if kvp.get("SERVICE", "WMTS").upper() != "WMTS":
         raise Refused("InvalidParameterValue", "SERVICE 应为 WMTS (SERVICE is WMTS)", "SERVICE")
-    request = (kvp.get("REQUEST") or "GetCapabilities").lower()
+    # A bare address, as people paste it, means the capabilities; a tile is asked for by name (07-057r7, table 25).
+    request = (kvp.needed("REQUEST") if kvp.get("LAYER") else kvp.get("REQUEST") or "GetCapabilities").lower()
     if request == "getcapabilities":
         if (versions := kvp.texts("ACCEPTVERSIONS")) and "1.0.0" not in versions:
             raise Refused("VersionNegotiationFailed", "只支持 1.0.0 (only 1.0.0)", "AcceptVersions")
