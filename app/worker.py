@@ -13,7 +13,7 @@ from app.deps import Services
 from app.errors import ShuituError
 from app.imagery.watching import Watch
 from app.imports import service as imports
-from app.linkage import following
+from app.linkage import following, tallies
 from app.maps import past_days
 from app.maps.upkeep import Upkeep
 from app.ogc.processes import jobs as processes
@@ -24,7 +24,8 @@ from app.settings import Settings
 log = logging.get(__name__)
 STALLED_AFTER_S = 120
 UPKEEP_EVERY_S = 5
-RELINK_EVERY_S = 1
+RELINK_EVERY_S = 0.25
+TALLY_EVERY_S = 10
 WATCH_EVERY_S = 30
 
 
@@ -89,11 +90,17 @@ def tasks(services: Services) -> procrastinate.Blueprint:
     return blueprint
 
 
-async def _standing(task: str, round_of: Callable[[], object], every_s: float) -> None:
-    """Beside the queue, where a long job would hold it up: what follows from a change waits for no import."""
+async def _standing(
+    task: str, round_of: Callable[[], object], every_s: float, *, until_done: bool = False
+) -> None:
+    """Beside the queue, where a long job would hold it up: what follows from a change waits for no import.
+
+    `until_done`: a round that found something to do is followed by the next at once.
+    """
     while True:
         try:
-            await asyncio.to_thread(round_of)
+            if await asyncio.to_thread(round_of) and until_done:
+                continue
         except (
             Exception
         ) as error:  # the database went away, or a round met a deadlock: the next one will do it
@@ -109,7 +116,10 @@ async def run(settings: Settings) -> None:
     standing = [
         asyncio.create_task(_standing("upkeep of the map", Upkeep(services).run, UPKEEP_EVERY_S)),
         asyncio.create_task(_standing("watching imagery", Watch(services).run, WATCH_EVERY_S)),
-        asyncio.create_task(_standing("re-linking", lambda: following.follow(services), RELINK_EVERY_S)),
+        asyncio.create_task(
+            _standing("re-linking", lambda: following.follow(services), RELINK_EVERY_S, until_done=True)
+        ),
+        asyncio.create_task(_standing("tallies", lambda: tallies.fold(services), TALLY_EVERY_S)),
     ]
     try:
         async with app.open_async():

@@ -28,7 +28,7 @@ OPEN_TO_BULK = "o.intake_id is not null and o.decided_by is distinct from 'perso
 
 def preview(session: Session, action: BulkAction, wanted: MatchFilter) -> dict[str, Any]:
     """How many lines the action would decide, how many of the filter it leaves out, and some of them."""
-    which, given = queries.narrowed(wanted.model_dump())
+    which, given = queries.narrowed(session, wanted.model_dump())
     fitting = f"{which} and {OPEN_TO_BULK} and {FITS[action]}"
     n = queries.count(session, fitting, given)
     rows = session.execute(
@@ -51,7 +51,7 @@ def run(session: Session, actor: Actor, wanted: NewMatchBatch, publish: Publish)
     """Decide them all. Raises Conflict if there are not as many as was confirmed, InvalidInput if there are too many."""
     if (wanted.action == "exempt") != (wanted.ground is not None):
         raise InvalidInput("无需办证须写明依据 (exempt needs its ground)", field="ground")
-    which, given = queries.narrowed(wanted.filter.model_dump())
+    which, given = queries.narrowed(session, wanted.filter.model_dump())
     ids = list(
         session.execute(
             text(

@@ -23,64 +23,72 @@ log = logging.get(__name__)
 READER = "linkage"
 ACTOR = system("linkage")
 AT_ONCE = 200
-"""Changes that are read in a round."""
+"""Changes of single entries and permits that are followed in a round."""
+MANY_AT_ONCE = 5_000
+"""Terms that ran out in a round: they are settled without a comparison. (A night may end a hundred thousand.)"""
+AHEAD = 20_000
+"""So far a round looks for changes that concern it."""
 OWN = ("link",)
 """Actions that come of the linkage itself."""
 FOLLOWED = ("intakes", "permits")
 PROVINCE = 10_000
+# What concerns nobody here is passed over by the database; the last row says how far was looked.
 NEXT = """
-select c.xid::text as xid, c.id, c.layer, c.action, c.entity_id, c.county_code, c.facts ->> 'event' as event, c.facts ->> 'import' as import_id
-from shuitu.changes c where (c.xid, c.id) > (cast(:xid as xid8), :id) and c.xid < pg_snapshot_xmin(pg_current_snapshot())
-order by c.xid, c.id limit :n"""
+with ahead as materialized (
+  select c.xid, c.id, c.layer, c.action, c.entity_id, c.county_code, c.facts ->> 'event' as event, c.facts ->> 'import' as import_id
+  from shuitu.changes c where (c.xid, c.id) > (cast(:xid as xid8), :id) and c.xid < pg_snapshot_xmin(pg_current_snapshot())
+  order by c.xid, c.id limit :ahead
+), concerning as (
+  select * from ahead where layer = any(:followed) and action <> all(:passed)
+    and (import_id is not null or entity_id is not null and not (layer = 'intakes' and event is not distinct from 'expire'))
+  order by xid, id limit :n
+)
+select xid::text as xid, id, layer, action, entity_id, county_code, event, import_id, true as concerns from concerning
+union all
+(select xid::text, id, null, null, null, null, null, null, false from ahead order by xid desc, id desc limit 1)"""
 
 
 def follow(services: Services) -> int:
-    """Read what changed since the last time and compare what it touches anew; returns the changes read."""
+    """Read what changed since the last time and compare what it touches anew; returns how many changes were looked at."""
     with transaction(services.engine, ACTOR) as session:
         xid, last = _reached(session)
-        rows = session.execute(text(NEXT), {"xid": xid, "id": last, "n": AT_ONCE}).all()
-        if not rows:
+        given = {"xid": xid, "id": last, "n": MANY_AT_ONCE, "ahead": AHEAD, "followed": list(FOLLOWED), "passed": [*OWN, "delete"]}  # fmt: skip
+        found = session.execute(text(NEXT), given).all()
+        if not found:
             return 0
+        *rows, end = found
         model = newest(services, session)
-        if model is not None:
-            rows = _alike(rows)
-            if rows[0].import_id:
-                _imported(services, rows, model)
+        if model is not None and rows:
+            together = _alike(rows)
+            if len(together) < len(rows) or len(rows) == MANY_AT_ONCE:
+                end = together[-1]
+            if together[0].import_id:
+                _imported(services, together, model)
             else:
-                _compare(services, session, [row for row in rows if _concerns(row)], model)
+                _compare(services, session, together, model)
         session.execute(
             text("update shuitu.change_readers set xid = cast(:xid as xid8), id = :id where name = :name"),
-            {"xid": rows[-1].xid, "id": rows[-1].id, "name": READER},
+            {"xid": end.xid, "id": end.id, "name": READER},
         )
-        return len(rows)
+        return max(1, len(rows))
 
 
 def _alike(rows: Sequence[Any]) -> Sequence[Any]:
-    """The first of these that are done together: single changes, or those of one import in one province."""
+    """The first of these that are done together: single changes, terms that ran out, or those of one import in one province."""
 
     def kind(row: Any) -> Any:
-        return row.import_id and (row.import_id, row.layer, row.county_code // PROVINCE)
+        if row.import_id:
+            return row.import_id, row.layer, row.county_code // PROVINCE
+        return row.event == "expire"
 
     first = kind(rows[0])
-    return list(takewhile(lambda row: kind(row) == first, rows))
-
-
-def _concerns(row: Any) -> bool:
-    if row.layer == "intakes" and row.event == "expire":
-        return False  # its permit's term ran out: the entry is as it was
-    return (
-        row.entity_id is not None
-        and row.layer in FOLLOWED
-        and row.action not in OWN
-        and row.action != "delete"
-    )
+    together = list(takewhile(lambda row: kind(row) == first, rows))
+    return together if first else together[:AT_ONCE]
 
 
 def _compare(services: Services, session: Session, wanted: Sequence[Any], model: "Known") -> None:
     from app.linkage import relinking, standing  # the engine is loaded when there is something to compare
 
-    if not wanted:
-        return
     intakes = {row.entity_id for row in wanted if row.layer == "intakes"}
     permits = {row.entity_id for row in wanted if row.layer == "permits"}
     # A term that ran out says nothing of where an intake is: only whether it still is one that a permit lists.
@@ -101,8 +109,6 @@ def _imported(services: Services, rows: Sequence[Any], model: "Known") -> None:
     """What an import touched in a province. In transactions of their own: a killed one begins anew, and does no harm."""
     from app.linkage import relinking
 
-    if rows[0].layer not in FOLLOWED:
-        return
     try:
         relinking.relink_imported(
             services, rows[0].import_id, rows[0].layer, [row.county_code for row in rows], model

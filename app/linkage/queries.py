@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import InvalidInput, NotFound
 from app.linkage import rules
+from app.registry import names
 from app.registry.queries import beyond_scope
 
 COUNTED_TO = 100_000
@@ -28,7 +29,7 @@ left join map.regions r on r.code = o.county_code and r.level = 3"""
 CONDITIONS = {
     "outcome": "o.outcome = :outcome",
     "source": "o.source_type = :source",
-    "conflict": "o.conflicts @> array[cast(:conflict as text)]",
+    "conflict": "o.conflicts <> '{}' and o.conflicts @> array[cast(:conflict as text)]",
     "min_probability": "coalesce(o.probability, 0) >= :min_probability",
     "max_probability": "coalesce(o.probability, 0) <= :max_probability",
     "run": "o.run_id = :run",
@@ -40,26 +41,21 @@ STATES = {
     "person": "o.decided_by = 'person'",
 }
 SUBJECTS = {"intake": "o.intake_id is not null", "permit": "o.permit_id is not null"}
-# Each way by its own index, then the lines: of entries by code, name or holder, of permits by number or holder, and of
-# entries that are paired with the permit of a number.
-NAMED = """o.id in (
-  select x.id from shuitu.link_outcomes x where x.intake_id in (
-    select id from shuitu.intakes where code = :q union all select id from shuitu.intakes where name ilike :like
-    union all select i.id from shuitu.holders h join shuitu.intakes i on i.holder_id = h.id where h.name ilike :like
-    union all select lp.intake_id from shuitu.permits p join shuitu.link_pairs lp on lp.permit_id = p.id where p.permit_no = :q)
-  union all
-  select x.id from shuitu.link_outcomes x where x.permit_id in (
-    select id from shuitu.permits where permit_no = :q union all select id from shuitu.permits where holder_name ilike :like))"""
+# A text that few entries and permits hold: their lines. One that many hold, or too short for an index: the lines are looked
+# through in their order, and a page is soon full.
+NAMED = "(o.intake_id = any(:named_intakes) or o.permit_id = any(:named_permits))"
+HOLDING = """(
+  exists (select 1 from shuitu.intakes x where x.id = o.intake_id and (x.code = :q or x.name {like} :like or x.holder_name {like} :like))
+  or exists (select 1 from shuitu.permits x where x.id = o.permit_id and (x.permit_no = :q or x.holder_name {like} :like)))"""
+# Entries that are paired with the permit of a number, too.
+PAIRED = "select lp.intake_id from shuitu.permits p join shuitu.link_pairs lp on lp.permit_id = p.id where p.permit_no = :q"
+TIMEOUT_S = 5
+OUTCOMES = (
+    "one_to_one", "n_to_one", "one_to_n", "intake_without_permit", "permit_without_intake", "exempt", "pending",
+)  # fmt: skip
 
 
-TRIGRAM = 3
-# Fewer characters than a trigram has, no index knows: the lines that the other filters leave are looked at one by one.
-NAMED_SHORT = """(
-  exists (select 1 from shuitu.intakes x where x.id = o.intake_id and (x.code = :q or x.name ilike :like or x.holder_name ilike :like))
-  or exists (select 1 from shuitu.permits x where x.id = o.permit_id and (x.permit_no = :q or x.holder_name ilike :like)))"""
-
-
-def narrowed(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def narrowed(session: Session, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The condition on `link_outcomes o` for these filters, and its parameters."""
     given = {name: value for name, value in filters.items() if value is not None and value != ""}
     which = [CONDITIONS[name] for name in given if name in CONDITIONS]
@@ -72,37 +68,41 @@ def narrowed(filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         span = 10_000 if code % 10_000 == 0 else 100 if code % 100 == 0 else 1
         given |= {"lo": code, "hi": code + span}
     if "q" in given:
-        which.append(NAMED if len(given["q"]) >= TRIGRAM else NAMED_SHORT)
-        literal = given["q"].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        given["like"] = f"%{literal}%"
+        found = names.holding(session, given["q"])
+        if found is None:
+            which.append(HOLDING.format(like=names.operator(given["q"])))
+            given["like"] = names.pattern(given["q"])
+        else:
+            paired = session.execute(text(PAIRED), {"q": given["q"]}).scalars()
+            which.append(NAMED)
+            given |= {"named_intakes": [*found.intakes, *paired], "named_permits": list(found.permits)}
     return " and ".join(which) or "true", given
 
 
 def page(session: Session, filters: Mapping[str, Any], after: str | None, limit: int) -> dict[str, Any]:
     """Lines by probability, highest first. `after` is the `next` of the page before. Raises InvalidInput."""
-    which, given = narrowed(filters)
-    total = count(session, which, given)
-    keyset = "true"
+    keyset, last = "true", {}
     if after:
         keyset = "(coalesce(o.probability, 0), -o.id) < (cast(:score as real), :last)"
-        score, _, last = after.partition("_")
+        score, _, before = after.partition("_")
         try:
-            given |= {"score": float(score), "last": -int(last)}
+            last = {"score": float(score), "last": -int(before)}
         except ValueError:
             raise InvalidInput(
                 f"after 应为上一页的 next (is the `next` of the page before): {after!r}",
                 field="after",
                 value=after,
             ) from None
-    # The page is cut before anything is joined to it.
-    cut = (
-        f"(select * from shuitu.link_outcomes o where {which} and {keyset} "
-        "order by coalesce(o.probability, 0) desc, o.id limit :n)"
-    )
-    rows = session.execute(
-        text(ROW.format(source=cut) + " order by coalesce(o.probability, 0) desc, o.id"),
-        given | {"n": limit + 1},
-    ).all()
+    with names.within(session, TIMEOUT_S):
+        which, given = narrowed(session, filters)
+        total = count(session, which, given)
+        rows = session.execute(
+            text(
+                ROW.format(source=_cut(which, keyset, given))
+                + " order by coalesce(o.probability, 0) desc, o.id"
+            ),
+            given | last | {"n": limit + 1, "outcomes": list(OUTCOMES)},
+        ).all()
     items = [dict(row._mapping) for row in rows[:limit]]
     more = len(rows) > limit
     return {
@@ -110,6 +110,18 @@ def page(session: Session, filters: Mapping[str, Any], after: str | None, limit:
         "next": f"{items[-1]['probability'] or 0.0!r}_{items[-1]['id']}" if more else None,
         "total": total,
     }
+
+
+def _cut(which: str, keyset: str, given: Mapping[str, Any]) -> str:
+    """The lines of a page, cut before anything is joined to them."""
+    order = "order by coalesce(o.probability, 0) desc, o.id limit :n"
+    if "outcome" in given:
+        return f"(select * from shuitu.link_outcomes o where {which} and {keyset} {order})"
+    # The index goes through one outcome in this order: a page of each, and the first of all those.
+    each = (
+        f"select * from shuitu.link_outcomes o where o.outcome = k.outcome and {which} and {keyset} {order}"
+    )
+    return f"(select o.* from unnest(cast(:outcomes as text[])) k(outcome) cross join lateral ({each}) o {order})"
 
 
 def count(session: Session, which: str, given: Mapping[str, Any]) -> int:
@@ -300,8 +312,11 @@ where t.valid_to is null and t.geom && st_expand(st_setsrid(st_makepoint(:lon, :
 order by t.geom <-> st_setsrid(st_makepoint(:lon, :lat), 4490) limit :n"""
 NUMBERED = """
 select p.id as permit_id, coalesce(t.id, 0) as point, null::double precision as metres
-from shuitu.permits p left join shuitu.permit_points t on t.permit_id = p.id and t.valid_to is null
-where p.permit_no ilike :like or p.previous_number ilike :like or p.holder_name ilike :like
+from (select * from ((select * from shuitu.permits where permit_no = :q limit :n)
+        union (select * from shuitu.permits where permit_no {like} :like or previous_number {like} :like limit :most)
+        union (select * from shuitu.permits where holder_name {like} :like limit :most)) f
+      order by permit_no = :q desc, permit_no limit :n) p
+left join shuitu.permit_points t on t.permit_id = p.id and t.valid_to is null
 order by p.permit_no = :q desc, p.permit_no, t.seq limit :n"""
 
 
@@ -314,8 +329,8 @@ def near(session: Session, lon: float, lat: float, metres: float, limit: int) ->
 
 def numbered(session: Session, q: str, limit: int) -> list[dict[str, Any]]:
     """Permits' intakes whose permit number or holder holds these characters."""
-    literal = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    rows = session.execute(text(NUMBERED), {"q": q, "like": f"%{literal}%", "n": limit}).all()
+    given = {"q": q, "like": names.pattern(q), "n": limit, "most": names.MOST}
+    rows = session.execute(text(NUMBERED.format(like=names.operator(q))), given).all()
     return _placed(session, rows)
 
 
@@ -334,12 +349,13 @@ DENOMINATOR = (
     "辖区内河道外在册取水口（不含已停用）；有最终结果者计为完成，待定不计 "
     "(off-stream entries of the register that are not ended; a line counts as decided unless it is pending)"
 )
+# From the tallies that the database keeps: a nation's millions are not counted while somebody waits.
 SCOPE = """
-select county_code / :span * :span as code, count(*) as n from shuitu.intakes
-where off_stream and status <> 'ended' and county_code >= :lo and county_code < :hi group by 1"""
+select county_code / :span * :span as code, sum(n)::bigint as n from shuitu.intake_tally
+where county_code >= :lo and county_code < :hi group by 1 having sum(n) <> 0"""
 CAME = """
-select county_code / :span * :span as code, outcome, decided_by, intake_id is null as of_permit, count(*) as n
-from shuitu.link_outcomes where county_code >= :lo and county_code < :hi group by 1, 2, 3, 4"""
+select county_code / :span * :span as code, outcome, decided_by, of_permit, sum(n)::bigint as n
+from shuitu.outcome_tally where county_code >= :lo and county_code < :hi group by 1, 2, 3, 4 having sum(n) <> 0"""
 
 
 def progress(session: Session, region: int | None) -> dict[str, Any]:

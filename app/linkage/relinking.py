@@ -78,14 +78,16 @@ def _of(pairs: pa.Table | None, left: pa.Table) -> pa.Table:
     return pairs.filter(pc.is_in(pairs["a"], value_set=left["id"].combine_chunks()))
 
 
-# Permits whose listed intakes lie near by, that share the holder, or that the entry was paired with before.
+# Permits whose listed intakes lie near by, that share the holder, or that the entry was paired with before. Boxes are made
+# first: under row-level security no index serves a comparison with what a function makes of another row.
 RIVALS = """
-with mine as (select i.id, i.geom, i.county_code, i.holder_name, h.uscc from shuitu.intakes i
-              left join shuitu.holders h on h.id = i.holder_id where i.id = any(:ids))
+with mine as materialized (select i.id, st_expand(i.geom, :degrees) as box, i.county_code, i.holder_name, h.uscc from shuitu.intakes i
+                           left join shuitu.holders h on h.id = i.holder_id where i.id = any(:ids))
 select permit_id from (
-  select t.permit_id, 0 as rank from mine join shuitu.permit_points t on t.geom && st_expand(mine.geom, :degrees) and t.valid_to is null
+  select t.permit_id, 0 as rank from mine join shuitu.permit_points t on t.geom && mine.box and t.valid_to is null
   union all
-  select p.id, 1 from mine join shuitu.permits p on p.holder_name = mine.holder_name and mine.holder_name <> '' and p.county_code / 100 = mine.county_code / 100
+  select p.id, 1 from mine join shuitu.holders h on h.name = mine.holder_name and mine.holder_name <> '' and h.county_code / 100 = mine.county_code / 100
+    join shuitu.permits p on p.holder_id = h.id
   union all
   select p.id, 1 from mine join shuitu.holders h on h.uscc = mine.uscc join shuitu.permits p on p.holder_id = h.id
   union all
@@ -113,16 +115,16 @@ def _competing(session: Session, ids: Sequence[int], listed: pa.Table) -> list[i
     return list(session.execute(text(COMPETING), given).scalars())
 
 
+# Each way by its own index, and only then the entries: with `or` between them all of the register is read.
 AROUND_PERMITS = """
-select distinct i.id from shuitu.intakes i
-where i.off_stream and i.status <> 'ended' and (
-  i.id in (select l.intake_id from shuitu.link_pairs l where l.permit_id = any(:permits))
-  or i.id in (select k.intake_id from shuitu.permit_intakes k where k.permit_id = any(:permits))
-  or i.id in (select n.id from shuitu.permit_points t join shuitu.intakes n on n.geom && st_expand(t.geom, :degrees)
-              where t.permit_id = any(:permits) and t.valid_to is null)
-  or i.id in (select h.id from shuitu.permits p join shuitu.intakes h on h.holder_name = p.holder_name and h.county_code / 100 = p.county_code / 100
-              where p.id = any(:permits) and p.holder_name <> ''))
-limit :most"""
+with listed as materialized (select st_expand(t.geom, :degrees) as box from shuitu.permit_points t where t.permit_id = any(:permits) and t.valid_to is null)
+select i.id from (
+  select l.intake_id as id from shuitu.link_pairs l where l.permit_id = any(:permits)
+  union select k.intake_id from shuitu.permit_intakes k where k.permit_id = any(:permits)
+  union select n.id from listed join shuitu.intakes n on n.geom && listed.box
+  union select n.id from shuitu.permits p join shuitu.holders h on h.name = p.holder_name and h.county_code / 100 = p.county_code / 100
+        join shuitu.intakes n on n.holder_id = h.id where p.id = any(:permits) and p.holder_name <> ''
+) r join shuitu.intakes i using (id) where i.off_stream and i.status <> 'ended' limit :most"""
 
 
 def around_permits(session: Session, permits: Iterable[int]) -> set[int]:

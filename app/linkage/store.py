@@ -36,15 +36,19 @@ SUBJECTS = """
 create temp table subjects on commit drop as
 select i.id as intake_id, i.county_code, i.basin_id, i.source_type, i.permit_state from shuitu.intakes i
 where i.off_stream and i.status <> 'ended' and {which}"""
-# Permits of points; what is no longer there (or out of the actor's sight) falls away.
+# Permits of points; what is no longer there (or out of the actor's sight) falls away. Step by step: under row-level security
+# no index serves a comparison with what is worked out in the same step.
 STAGED = """
 create temp table staged on commit drop as
-select a.intake_id, a.probability, a.distance_m, a.sure, a.reasons, a.conflicts, p.id as permit_id, t.id as point_id
-from (select *, case when listed like 'p%' then substr(listed, 2)::bigint end as whole, case when listed not like 'p%' then listed::bigint end as point
-      from arrived) a
-join subjects b using (intake_id)
-left join shuitu.permit_points t on t.id = a.point and t.valid_to is null
-join shuitu.permits p on p.id = coalesce(t.permit_id, a.whole)"""
+with read as materialized (
+  select a.*, case when listed like 'p%' then substr(listed, 2)::bigint end as whole, case when listed not like 'p%' then listed::bigint end as point
+  from arrived a join subjects b using (intake_id)
+), placed as materialized (
+  select a.*, coalesce(t.permit_id, a.whole) as of_permit, t.id as point_id from read a
+  left join shuitu.permit_points t on t.id = a.point and t.valid_to is null
+)
+select a.intake_id, a.probability, a.distance_m, a.sure, a.reasons, a.conflicts, p.id as permit_id, a.point_id
+from placed a join shuitu.permits p on p.id = a.of_permit"""
 # Lines of entries that are no longer in scope: ended, or in-channel after all.
 OUT_OF_SCOPE = """
 delete from shuitu.link_outcomes o using shuitu.intakes i where i.id = o.intake_id and {which}

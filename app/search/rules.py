@@ -5,7 +5,6 @@ import re
 from app.imports.angles import AngleError, parse_angle
 
 NORTH = re.compile(r"[NnSs北南]")
-LIKE_SPECIALS = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
 
 
 def coordinate(text: str) -> tuple[float, float] | None:
@@ -49,8 +48,3 @@ def _in_china(lon: float, lat: float) -> bool:
 def words_of(text: str) -> str:
     """The text without blanks at its ends, and without the NUL that PostgreSQL cannot hold."""
     return text.replace("\x00", "").strip()
-
-
-def pattern(text: str) -> str:
-    """An ILIKE pattern that finds the text anywhere."""
-    return "%" + text.strip().translate(LIKE_SPECIALS) + "%"

@@ -48,17 +48,21 @@ def generated(session: Session) -> bool:
 # ── issuers ─────────────────────────────────────────────────────────────────────────────────────────
 
 # By the permits' own place: which authority issued them is another fact.
-NOW = """select p.id, p.issuing_level, p.issuing_authority, p.status, p.valid_to, p.annual_volume_m3,
-                (select count(*) from shuitu.permit_intakes l where l.permit_id = p.id and l.valid_to is null) as links
-         from shuitu.permits p where true {place}"""
+# Links and reviews are grouped once for all of these permits: looked up for each, a nation's took seconds.
+NOW = """with p as materialized (
+           select p.id, p.issuing_level, p.issuing_authority, p.status, p.valid_to, p.annual_volume_m3 from shuitu.permits p where true {place}
+         ), l as (
+           select l.permit_id, count(*) as links from shuitu.permit_intakes l join p on p.id = l.permit_id where l.valid_to is null group by 1
+         )
+         select p.*, l.links from p left join l on l.permit_id = p.id"""
 PAST = """select v.id, q.issuing_level, v.issuing_authority, v.status, v.valid_to, v.annual_volume_m3, v.intakes as links
           from map.permits_at(:on) v join shuitu.permits q on q.id = v.id
           join lateral (select q.county_code, q.basin_id) p on true where true {place}"""
 ISSUERS = """
-with p as ({permits}), r as (
-  select permit_id, count(*) filter (where state = 'in_review') as in_review,
-         count(*) filter (where state in ('returned', 'stale')) as again, count(*) filter (where state = 'published') as published
-  from shuitu.review_items where latest and permit_id is not null group by permit_id)
+with p as materialized ({permits}), r as (
+  select r.permit_id, count(*) filter (where r.state = 'in_review') as in_review,
+         count(*) filter (where r.state in ('returned', 'stale')) as again, count(*) filter (where r.state = 'published') as published
+  from shuitu.review_items r join p on p.id = r.permit_id where r.latest and r.permit_id is not null group by r.permit_id)
 select p.issuing_level as level, p.issuing_authority as authority, count(*) as permits,
        count(*) filter (where {in_force}) as in_force,
        coalesce(sum(p.annual_volume_m3) filter (where {in_force}), 0) as permitted_m3,
@@ -111,31 +115,49 @@ ABOVE = {
     "prefecture": "'province', 'basin'",
     "province": "'basin'",
 }
+COUNT = "coalesce(sum(i.n) filter (where {which}), 0)::bigint as {name}"
 LEVELS = ", ".join(
-    f"count(*) filter (where {DUE[level]}) as {level}_due, "
-    f"count(*) filter (where {DUE[level]} and {PASSED.format(above=ABOVE[level])}) as {level}_passed"
+    COUNT.format(which=DUE[level], name=f"{level}_due")
+    + ", "
+    + COUNT.format(which=f"{DUE[level]} and {PASSED.format(above=ABOVE[level])}", name=f"{level}_passed")
     for level in DUE
 )
+
+
+def _counts(**which: str) -> str:
+    return ", ".join(COUNT.format(which=one, name=name) for name, one in which.items())
+
+
+# From the tallies that the database keeps (app/db/migrations/sql/0059_tallies.sql), as far as there are millions.
 BRIEFS = (
-    "select i.county_code, i.basin_id, count(*) as in_scope from shuitu.intakes i where i.off_stream and i.status <> 'ended' {place} group by 1, 2",
-    f"""select i.county_code, i.basin_id, count(*) filter (where intake_id is not null) as compared,
-          count(*) filter (where intake_id is not null and {FINAL}) as decided,
-          count(*) filter (where outcome = 'intake_without_permit' and {FINAL}) as without_permit,
-          count(*) filter (where outcome = 'permit_without_intake' and {FINAL}) as without_intake,
-          count(*) filter (where {FINAL}) as reviewable
-        from shuitu.link_outcomes i where true {{place}} group by 1, 2""",
-    f"""select i.county_code, i.basin_id, count(*) as submitted, count(*) filter (where i.state = 'in_review') as in_review,
-          count(*) filter (where i.state = 'returned') as returned, count(*) filter (where i.state = 'stale') as stale,
-          count(*) filter (where i.state = 'published') as published,
-          count(*) filter (where i.state = 'published' and i.intake_id is not null) as published_intakes, {LEVELS}
-        from shuitu.review_items i join shuitu.review_batches b on b.id = i.batch_id
+    f"select i.county_code, i.basin_id, {_counts(in_scope='true')} from shuitu.intake_tally i where true {{place}} group by 1, 2",
+    f"""select i.county_code, i.basin_id, {
+        _counts(
+            compared="not of_permit",
+            decided=f"not of_permit and {FINAL}",
+            without_permit=f"outcome = 'intake_without_permit' and {FINAL}",
+            without_intake=f"outcome = 'permit_without_intake' and {FINAL}",
+            reviewable=FINAL,
+        )
+    } from shuitu.outcome_tally i where true {{place}} group by 1, 2""",
+    f"""select i.county_code, i.basin_id, {
+        _counts(
+            submitted="true",
+            in_review="i.state = 'in_review'",
+            returned="i.state = 'returned'",
+            stale="i.state = 'stale'",
+            published="i.state = 'published'",
+            published_intakes="i.state = 'published' and i.of_intake",
+        )
+    }, {LEVELS}
+        from shuitu.review_tally i join shuitu.review_batches b on b.id = i.batch_id
         where i.latest {{place}} group by 1, 2""",
     """select i.county_code, i.basin_id, count(*) as drawn, count(i.verdict) as judged,
          count(*) filter (where i.verdict = 'correct') as correct
        from shuitu.review_sample_items i where true {place} group by 1, 2""",
     # An item says itself what it was drawn from: who stands below the province does not see its samples.
-    """select i.county_code, i.basin_id, count(*) as population
-       from shuitu.review_items i where i.sample_id is not null {place} group by 1, 2""",
+    f"""select i.county_code, i.basin_id, {_counts(population="true")}
+       from shuitu.review_tally i where i.sampled {{place}} group by 1, 2""",
     """select i.county_code, i.basin_id, count(*) as batches_open, count(*) filter (where i.due_on < current_date) as batches_overdue
        from shuitu.review_batches i where i.state = 'reviewing' {place} group by 1, 2""",
     """select i.county_code, i.basin_id,

@@ -144,7 +144,9 @@ def progress(session: Session, by: str, region: int | None, basin: int | None) -
 def _options(of: Layer, actor: Actor, filter_: str | None, lang: str) -> TileOptions:
     """The filter as the map understands it. Raises InvalidInput."""
     try:
-        return options_of(of, actor.audience, {"filter": filter_, "filter-lang": lang} if filter_ else {})
+        return options_of(
+            of, actor.audience, {"filter-lang": lang, **({"filter": filter_} if filter_ else {})}
+        )
     except BadOption as error:
         raise InvalidInput(str(error), field="filter", value=filter_) from None
 

@@ -7,6 +7,7 @@ event after another, from its commit to the end of what follows from it.
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.parquet as pq
 from sqlalchemy import text
 
 from app import wiring
@@ -61,6 +63,24 @@ LOAD = (
        from arriving_a x left join shuitu.holders h on h.uscc = x.uscc and h.county_code = x.county_code
        where x.lon is not null order by x.county_code""",
 )
+
+
+def kept(folder: Path, make: Callable[[], Registers]) -> Registers:
+    """The registers that were made for this data folder, made now if they were not: a nation's take as long as the run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sides, truth = {side: folder / f"register_{side}.parquet" for side in "ab"}, folder / "truth.parquet"
+    if not truth.exists():
+        made = make()
+        for side, path in sides.items():
+            pq.write_table(getattr(made, side), path)
+        rows = sorted(made.truth)
+        pq.write_table(pa.table({"a": [a for a, _ in rows], "b": [b for _, b in rows]}), truth)
+        return made
+    pairs = pq.read_table(truth)
+    return Registers(
+        pq.read_table(sides["a"]), pq.read_table(sides["b"]),
+        set(zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True)),
+    )  # fmt: skip
 
 
 def load(services: Services, made: Registers) -> None:
