@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from remote_sensing import naming
-from remote_sensing.scene import Band, Scene, readable
+from remote_sensing.scene import Band, Scene, hidden, readable
 
 BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
 BOA_ADD_OFFSET = -1000
@@ -39,7 +40,9 @@ NO_DATA = {
     "i": (-9999.0, -32768.0, 0.0),
     "f": (-9999.0, -32768.0, -99999.0, float(np.finfo(np.float32).min), 0.0),
 }
-"""Numbers that stand for "no data" where nobody says so, by the kind of number; not in 8 bits, where 0 is a colour."""
+"""Numbers that stand for "no data" where nobody says so, by the kind of number."""
+BLACK = 0.005
+"""In 8 bits 0 is a colour too: it is no data only if it stands in all bands over this share of the picture."""
 Pairs = Sequence[tuple[str, int]]
 """Files and band numbers."""
 
@@ -69,9 +72,11 @@ def coding_of(
     `name`: of the file or folder; `sensor`: as `naming.names` says it. 8-bit numbers, floating ones that run to
     255, and counts of ten, twelve or the full sixteen bits, are a picture: not reflectance.
     """
-    if kind in ("uint8", "int8"):
-        return Coding(1.0, 0.0, calibrated=False)
     seen = _look(pairs)
+    if kind in ("uint8", "int8"):
+        hole = _unsaid(seen, "u", BLACK)
+        said = {} if hole is None else {"shuitu:nodata": f"assumed: {hole:g}"}
+        return Coding(1.0, 0.0, calibrated=False, said=said, nodata=hole)
     hole = _unsaid(seen, np.dtype(kind).kind)
     low, high = _range(seen, hole)
     made = _by_range(low, high, name, kind, tags, sensor, descriptions)
@@ -109,14 +114,43 @@ def _by_range(
     return Coding(1e-4, offset * 1e-4)
 
 
+def alpha_of(file: str) -> int:
+    """The number of the band that says where the picture is, 0 if there is none.
+
+    Four bands of 8 bits are written as colours with an alpha unless the writer says otherwise: what holds more than
+    "there" and "not there" is near infrared.
+    """
+    with readable(file), rasterio.open(file) as source:
+        index = next((i for i, c in enumerate(source.colorinterp, 1) if c.name == "alpha"), 0)
+        if not index:
+            return 0
+        scale = max(1, max(source.width, source.height) // 512)
+        shape = (max(1, source.height // scale), max(1, source.width // scale))
+        values = np.unique(source.read(index, out_shape=shape))
+    full = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+    return index if np.isin(values, (0, 1, 255, full)).all() else 0
+
+
+def _mask_of(source: Any, index: int) -> int | None:
+    """What says where a band has data (`Band.mask`), where no number does."""
+    if source.nodatavals[index - 1] is not None:
+        return None
+    # GDAL itself takes an alpha for a mask beside one or three bands only, and then even one of near infrared.
+    if alpha := alpha_of(source.name):
+        return alpha
+    flags = source.mask_flag_enums[index - 1]
+    return 0 if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags else None
+
+
 def band(file: str, index: int, how: Coding) -> Band:
     """A band with the scale, offset and no-data number that its file states, else with those of `how`."""
     with readable(file), rasterio.open(file) as source:
+        mask = _mask_of(source, index)
         scale, offset = float(source.scales[index - 1]), float(source.offsets[index - 1])
         nodata = source.nodatavals[index - 1]
     if (scale, offset) == (1.0, 0.0) or not believed(file, index, scale, offset):
         scale, offset = how.scale, how.offset
-    return Band(file, index, scale, offset, how.nodata if nodata is None else nodata)
+    return Band(file, index, scale, offset, how.nodata if nodata is None else nodata, mask)
 
 
 def believed(file: str, index: int, scale: float, offset: float) -> bool:
@@ -136,22 +170,35 @@ def _look(pairs: Pairs) -> list[Any]:
         with readable(file), rasterio.open(file) as source:
             scale = max(1, max(source.width, source.height) // 512)
             shape = (len(indexes), max(1, source.height // scale), max(1, source.width // scale))
-            planes = source.read(indexes, out_shape=shape, masked=True)
+            planes = np.ma.asarray(source.read(indexes, out_shape=shape))
+            for place, index in enumerate(indexes):
+                stated = source.nodatavals[index - 1]
+                hides = planes.data[place] == stated if stated is not None else np.zeros(shape[1:], bool)
+                if (mask := _mask_of(source, index)) is not None:
+                    whole = Window(0, 0, source.width, source.height)
+                    hides |= hidden(source, Band(file, index, mask=mask), whole, shape[1:])
+                planes[place] = np.ma.masked_where(hides, planes.data[place])
         seen |= {(file, index): plane for index, plane in zip(indexes, planes, strict=True)}
     return [seen[pair] for pair in pairs]
 
 
-def _unsaid(seen: Sequence[Any], kind: str) -> float | None:
+def _unsaid(seen: Sequence[Any], kind: str, least: float = 0.0) -> float | None:
     """A number that stands in all bands at the same pixels, and hardly anywhere alone: no data that nobody stated."""
     same = [band.data for band in seen if band.shape == seen[0].shape and not band.mask.any()] if seen else []
     if len(same) < 2:
         return None
     for number in NO_DATA.get(kind, ()):
+        if not _holds(same[0].dtype, number):
+            continue
         hits = np.array([band == band.dtype.type(number) for band in same])
         together, alone = int(hits.all(axis=0).sum()), int((hits.any(axis=0) & ~hits.all(axis=0)).sum())
-        if together >= max(4, 10 * alone):
+        if together >= max(4, 10 * alone, least * same[0].size):
             return number
     return None
+
+
+def _holds(kind: np.dtype[Any], number: float) -> bool:
+    return kind.kind == "f" or np.iinfo(kind).min <= number <= np.iinfo(kind).max
 
 
 def _range(seen: Sequence[Any], hole: float | None) -> tuple[float, float]:

@@ -63,7 +63,9 @@ def _raster(file: str, path: Path, chosen: Mapping[str, str]) -> Scene:
         with rasterio.open(file) as source:
             tags, count = source.tags(), source.count
             descriptions = [(text or "").strip() for text in source.descriptions]
+            alpha = coding.alpha_of(file)
             kind, colours = source.dtypes[0], [colour.name for colour in source.colorinterp]
+            colours = [c if c != "alpha" or i == alpha else "undefined" for i, c in enumerate(colours, 1)]
             stated = dict(enumerate(zip(source.scales, source.offsets, strict=True), 1))
             if source.crs is None and source.rpcs:
                 raise SceneError(

@@ -1,7 +1,7 @@
 """Labels on a scene's grid: rasters of any grid and CRS, or polygons; which class is meant, what is not judged."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import rasterio
 import rasterio.features
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
 
 from remote_sensing.scene import Scene, SceneError
 
@@ -28,7 +29,7 @@ SCL = {"water_body": 6, "irrigated_land": 4}
 """Scene classification of Sentinel-2 L2A: 6 water, 4 vegetation; 0 no data, 1 defective, 3 shadow, 8–10 cloud, 11 snow."""
 SCL_LEFT_OUT = (0, 1, 3, 8, 9, 10, 11)
 COLUMNS = ("kind", "class", "label", "type", "category", "name", "value", "status")
-VECTORS = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".parquet")
+VECTORS = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".parquet", ".kml", ".gml", ".zip")
 
 
 @dataclass(frozen=True)
@@ -62,38 +63,125 @@ def read(
 def _raster(path: Path, scene: Scene, kind: str, value: str | None, left_out: Sequence[float]) -> Label:
     grid = scene.grid
     with rasterio.open(path) as source:
-        text = " ".join([*(d or "" for d in source.descriptions), *map(str, source.tags().values()), *map(str, source.tags(1).values())])  # fmt: skip
-        nodata, scl = source.nodata, "SCL" in text or "SCL" in path.stem
+        band = next(
+            (i for i, text in enumerate(source.descriptions, 1) if text and WORDS[kind].search(text) and not NOT_JUDGED.search(text)), 1
+        )  # fmt: skip
+        text = " ".join([path.stem, *(d or "" for d in source.descriptions), *map(str, source.tags().values()), *map(str, source.tags(band).values())])  # fmt: skip
+        nodata, scl = source.nodatavals[band - 1], "SCL" in text
+        coloured = _coloured(source) and not source.descriptions[0]
         own = (source.width, source.height) == (grid.width, grid.height)
         same = own and (source.crs is None or (source.crs == grid.crs and source.transform.almost_equals(grid.transform, 1e-4 * grid.step)))  # fmt: skip
         if same:
-            numbers = source.read(1)
-            seen = np.ones(numbers.shape, bool)
+            planes = source.read()
+            seen = np.ones(planes.shape[1:], bool)
         elif source.crs is None:
-            raise SceneError(
-                f"{path.name} 没有坐标系，且与影像格网不同 (the label has no CRS and is not on the scene's grid)"
-            )
+            planes = _stretched(source, scene, path.name)
+            seen = np.ones(planes.shape[1:], bool)
         else:
-            numbers, seen = _warped(source, scene)
+            planes, seen = _warped(source, scene)
     if not seen.any():
         raise SceneError(f"{path.name} 与影像不重叠 (the label does not overlap the scene)")
-    classes = np.unique(numbers[seen & np.isfinite(numbers)])
-    wanted, out, how = _classes(classes, nodata, text, scl, kind, value, left_out)
-    judged = seen & np.isfinite(numbers) & ~np.isin(numbers, out)
-    if nodata is not None and np.isfinite(nodata) and nodata != wanted:
+    numbers: npt.NDArray[Any] = _drawn_as_water(planes) if coloured else planes[band - 1]
+    judged = seen & np.isfinite(numbers)
+    if nodata is not None and np.isfinite(nodata):
         judged &= numbers != nodata
-    fuzzy = numbers.dtype.kind == "f" and bool((classes % 1 != 0).any())
-    truth = (numbers > 0.5) if fuzzy else (numbers == wanted)
-    return Label(
-        truth & judged,
-        judged,
-        {
-            "value": float(wanted),
-            "left_out": sorted({*map(float, out)}),
-            "chosen": how,
-            "resampled": not same,
-        },
+    graded = _graded(numbers[judged]) if value is None and not scl else None
+    if graded is not None:
+        judged &= ~np.isin(numbers, [-1, *map(float, left_out)])
+        if graded != 127:
+            judged &= numbers != 255
+        said = {"value": graded, "left_out": sorted(map(float, left_out)), "chosen": "above half"}
+        return Label((numbers > graded) & judged, judged, {**said, "resampled": not same})
+    classes = np.unique(numbers[seen & np.isfinite(numbers)])
+    wet = _wetness(numbers, judged, classes, scene) if kind == "water_body" else {}
+    wanted, out, how = _classes(classes, nodata, text, scl, kind, value, left_out, wet)
+    judged = seen & np.isfinite(numbers) & ~np.isin(numbers, out)
+    if nodata is not None and np.isfinite(nodata) and nodata not in wanted:
+        judged &= numbers != nodata
+    how = "colours: blue, else white" if coloured else how
+    said = {
+        "value": wanted[0] if len(wanted) == 1 else wanted,
+        "left_out": sorted({*map(float, out)}),
+        "chosen": how,
+    }
+    if band > 1:
+        said["band"] = band
+    return Label(np.isin(numbers, wanted) & judged, judged, {**said, "resampled": not same})
+
+
+def _coloured(source: Any) -> bool:
+    """Whether a label is a picture: three bands of 8 bits, and perhaps an alpha."""
+    return source.count in (3, 4) and set(source.dtypes) == {"uint8"}
+
+
+BLUER = 40
+"""A colour is that of water on a map if its blue exceeds the others by this, of 255."""
+
+
+def _drawn_as_water(planes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A picture as classes: 1 where it is blue, or, if nothing in it is, where it is white; 255 where it is clear."""
+    red, green, blue = (plane.astype(np.int16) for plane in planes[:3])
+    drawn = blue - np.maximum(red, green) >= BLUER
+    if not drawn.any():
+        drawn = red + green + blue > 3 * 127
+    made: npt.NDArray[Any] = drawn.astype(np.int16)
+    if len(planes) == 4 and not planes[3].all():
+        made[planes[3] == 0] = 255
+    return made
+
+
+def _stretched(source: Any, scene: Scene, name: str) -> npt.NDArray[Any]:
+    """A label that does not say where it lies, over the whole scene: only if it is as many times as tall as it is wide."""
+    grid = scene.grid
+    if abs(source.width / grid.width - source.height / grid.height) * min(grid.width, grid.height) >= 1:
+        raise SceneError(
+            f"{name} 没有坐标系，且与影像格网不同 (the label has no CRS and is not on the scene's grid)"
+        )
+    finer = source.width > grid.width
+    return np.asarray(
+        source.read(
+            out_shape=(source.count, grid.height, grid.width),
+            resampling=Resampling.mode if finer else Resampling.nearest,
+        )
     )
+
+
+MANY = 24
+"""More classes than this are no classes but shares of water, or chances of it."""
+
+
+def _graded(numbers: npt.NDArray[Any]) -> float | None:
+    """Half of the whole, if numbers are shares or chances (0–1, 0–100, 0–255); else None."""
+    values = np.unique(numbers[np.isfinite(numbers)])
+    if not values.size or values.min() < -1:
+        return None
+    top = float(values[values != 255].max(initial=0.0))
+    if values.dtype.kind == "f" and (values % 1 != 0).any():
+        return 0.5 if top <= 1.01 else 50.0 if top <= 100 else None
+    # Codes of land cover are spread: tens and hundreds with gaps between.
+    steps = np.diff(values[(values >= 0) & (values <= 255)])
+    if len(steps) < MANY or np.median(steps) > 2 or values.max() > 255:
+        return None
+    return 50.0 if top <= 100 else 127.0
+
+
+def _wetness(
+    numbers: npt.NDArray[Any], judged: Bools, classes: npt.NDArray[Any], scene: Scene
+) -> dict[float, float]:
+    """The median of NDWI over each class, on a small picture: what a class without a name shows."""
+    positive = [float(c) for c in classes if c > 0 and c not in (255,)]
+    if not 2 <= len(positive) <= MANY:
+        return {}
+    step = max(1, max(numbers.shape) // 1_024)
+    small = (slice(None, None, step), slice(None, None, step))
+    shape = numbers[small].shape
+    whole = Window(0, 0, scene.grid.width, scene.grid.height)
+    bands = scene.read_bands(("green", "nir"), whole, shape)
+    with np.errstate(all="ignore"):
+        index = (bands["green"] - bands["nir"]) / (bands["green"] + bands["nir"])
+    usable = judged[small] & np.isfinite(index)
+    found = {c: index[usable & (numbers[small] == c)] for c in positive}
+    return {c: float(np.median(v)) for c, v in found.items() if v.size}
 
 
 def _warped(source: Any, scene: Scene) -> tuple[npt.NDArray[Any], Bools]:
@@ -101,12 +189,29 @@ def _warped(source: Any, scene: Scene) -> tuple[npt.NDArray[Any], Bools]:
     grid = scene.grid
     target = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
     with WarpedVRT(source, resampling=Resampling.nearest, add_alpha=True, **target) as near:
-        native, seen = near.read(1), near.read(near.count) > 0
+        planes = near.read()
+        native, seen = planes[:-1], planes[-1] > 0
     finer = source.res[0] * (111_320 if source.crs.is_geographic else 1) < 0.6 * grid.pixel_m
     if finer:
         with WarpedVRT(source, resampling=Resampling.mode, **target) as common:
-            native = common.read(1)
+            native = common.read()
     return native, seen
+
+
+KNOWN: Sequence[tuple[re.Pattern[str], tuple[float, ...], tuple[float, ...]]] = (
+    # Land cover and water of others: whose they are by name, their codes of water, and those of nothing.
+    (re.compile(r"world.?cover", re.I), (80.0,), (0.0,)),
+    (re.compile(r"dynamic.?world", re.I), (0.0,), ()),
+    (re.compile(r"nlcd", re.I), (11.0,), (0.0,)),
+    (re.compile(r"dswx", re.I), (1.0, 2.0), (252.0, 253.0, 254.0, 255.0)),
+    (
+        re.compile(r"gsw|global.?surface.?water|(monthly|yearly).?(history|classification)", re.I),
+        (2.0, 3.0),
+        (0.0,),
+    ),
+)
+WETTER = 0.2
+"""NDWI by which class 2 must be wetter than class 1 to be the water of a label that names neither."""
 
 
 def _classes(
@@ -117,24 +222,41 @@ def _classes(
     kind: str,
     value: str | None,
     left_out: Sequence[float],
-) -> tuple[float, list[float], str]:
-    """Which class is meant, which are not judged, and how that was chosen."""
+    wet: Mapping[float, float],
+) -> tuple[list[float], list[float], str]:
+    """Which classes are meant, which are not judged, and how that was chosen."""
     out = [float(v) for v in left_out]
     if scl:
-        return float(value or SCL[kind]), out or list(map(float, SCL_LEFT_OUT)), "scene classification"
+        return [float(value or SCL[kind])], out or list(map(float, SCL_LEFT_OUT)), "scene classification"
     named = {float(number): words for number, words in CLASS.findall(text)}
     out += [number for number, words in named.items() if NOT_JUDGED.search(words)]
     # Masks drawn as pictures hold 0 and 255; where other classes stand beside it, 255 means no data.
     positive = {float(v) for v in classes if v > 0 and v != nodata and v not in out}
+    known = next((k for k in KNOWN if k[0].search(text)), None) if kind == "water_body" else None
     if value is not None:
-        wanted, how = float(value), "named"
-    elif match := [n for n, w in named.items() if WORDS[kind].search(w) and n not in out and n in positive]:
-        wanted, how = match[0], "the label's own words"
+        wanted, how = [float(value)], "named"
+    elif match := [n for n, w in named.items() if WORDS[kind].search(w) and n not in out]:
+        # A small picture may hold none of the class that it speaks of.
+        wanted, how = match[:1], "the label's own words"
+    elif (
+        known and {float(c) for c in classes} & {*known[1]}.union(known[2]) and max(positive, default=0) != 1
+    ):
+        wanted, how = list(known[1]), "codes of a known map"
+        out += [v for v in known[2] if v not in wanted]
+    elif {1.0, 2.0} <= wet.keys() and wet[2.0] - wet[1.0] >= WETTER:
+        wanted, how = [2.0], "2: far wetter than 1"
+        out.append(0.0)
     elif 1.0 in positive or not positive:
-        wanted, how = 1.0, "1 by default"
+        wanted, how = [1.0], "1 by default"
+    elif len(positive) == 1:
+        wanted, how = [min(positive)], "the only class"
     else:
-        wanted, how = min(positive), "the only class" if len(positive) == 1 else "the lowest class"
-    return wanted, [v for v in {*out, -1.0, 255.0} if v != wanted], how
+        wettest = max(positive, key=lambda c: wet.get(c, -np.inf))
+        wanted, how = (
+            [wettest] if wet else [min(positive)],
+            "the wettest class" if wet else "the lowest class",
+        )
+    return wanted, [v for v in {*out, -1.0, 255.0} if v not in wanted], how
 
 
 def _polygons(path: Path, scene: Scene, kind: str, value: str | None) -> Label:

@@ -190,9 +190,11 @@ def names_of_files(words: Sequence[str], hints: str = "") -> Named:
 def _guessed(count: int, kind: str, hints: str, colours: Sequence[str], landsat: bool) -> Named:
     """Without descriptions: by colours, sensor and number of bands."""
     coloured = {name: i for i, name in enumerate(colours, 1) if name in ("red", "green", "blue")}
-    if len(coloured) == 3 and count >= 4:
-        nir = next(i for i in range(1, count + 1) if i not in coloured.values())
-        return Named({**coloured, "nir": nir}, guess="colours of the file, then near infrared")
+    if len(coloured) == 3:
+        others = [i for i, name in enumerate(colours, 1) if name not in (*coloured, "alpha")]
+        if others:
+            return Named({**coloured, "nir": others[0]}, guess="colours of the file, then near infrared")
+        return Named(coloured, guess="colours of the file")
     count -= colours[-1:] == ["alpha"]
     order = ORDERS.get(count, ())
     if count == 8:

@@ -6,7 +6,8 @@ of one-band files. Nothing here reads pixels but `Scene.read`.
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,31 @@ def readable(file: str) -> Iterator[None]:
         ) from None
 
 
+class Held:
+    """Files that each thread opens once and keeps open: opening costs as much as decoding a block, and GDAL keeps
+    blocks only of what is open. To be used in a `with` that ends when no thread reads any more."""
+
+    def __init__(self) -> None:
+        self._of_thread = threading.local()
+        self._all: list[Any] = []
+
+    def __enter__(self) -> "Held":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._all:
+            self._all.pop().close()
+
+    @contextmanager
+    def opened(self, key: Any, how: Callable[[], Any]) -> Iterator[Any]:
+        """What `how` opens, or what it opened when this thread last asked for the key."""
+        mine: dict[Any, Any] = self._of_thread.__dict__
+        if key not in mine:
+            mine[key] = how()
+            self._all.append(mine[key])
+        yield mine[key]
+
+
 @dataclass(frozen=True)
 class Band:
     """One band of a scene: value = number in the file × scale + offset."""
@@ -60,6 +86,8 @@ class Band:
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
+    mask: int | None = None
+    """The number of the file's alpha band, which says where there is data; 0: the file's own mask does; else None."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +118,13 @@ class Scene:
         """The scene's outline in EPSG:4490."""
         return to_stored(self.grid.crs, shapely.Polygon(self.grid.corners))
 
+    @cached_property
+    def top_of_atmosphere(self) -> bool:
+        """Whether reflectance is that at the top of the atmosphere (`coding.top_of_atmosphere`)."""
+        from remote_sensing import coding  # which knows scenes
+
+        return coding.top_of_atmosphere(self)
+
     def read(self, name: str, window: Window, shape: tuple[int, int] | None = None) -> Floats:
         """A band over a window of the grid, float32, NaN where there is no data.
 
@@ -98,15 +133,19 @@ class Scene:
         return self.read_bands((name,), window, shape)[name]
 
     def read_bands(
-        self, names: Iterable[str], window: Window, shape: tuple[int, int] | None = None
+        self,
+        names: Iterable[str],
+        window: Window,
+        shape: tuple[int, int] | None = None,
+        held: Held | None = None,
     ) -> dict[str, Floats]:
-        """Bands over a window, as `read` gives each; those of one file are decoded once."""
+        """Bands over a window, as `read` gives each; those of one file are decoded once. `held` keeps files open."""
         wanted = {name: self.bands[name] for name in names}
         grid, out_shape = self.grid, shape or (int(window.height), int(window.width))
         read: dict[str, Floats] = {}
         for file in dict.fromkeys(band.file for band in wanted.values()):
             mine = {name: band for name, band in wanted.items() if band.file == file}
-            with readable(file), rasterio.open(file) as source:
+            with readable(file), _source(file, held) as source:
                 kx, ky = source.width / grid.width, source.height / grid.height
                 own = Window(window.col_off * kx, window.row_off * ky, window.width * kx, window.height * ky)
                 exact = (kx, ky) == (1.0, 1.0) and shape is None
@@ -121,6 +160,8 @@ class Scene:
                     for name, raw in zip(some, raws, strict=True):
                         stated = source.nodatavals[mine[name].index - 1]
                         read[name] = _reflectance(raw, mine[name], stated)
+                        if mine[name].mask is not None:
+                            read[name][hidden(source, mine[name], own, out_shape)] = np.nan
         return {name: read[name] for name in wanted}
 
     def to_stac(self) -> dict[str, Any]:
@@ -148,6 +189,7 @@ class Scene:
                     "shuitu:band": band.index,
                     "eo:bands": [{"common_name": name}],
                     "raster:bands": [{"scale": band.scale, "offset": band.offset, "nodata": band.nodata}],
+                    **({} if band.mask is None else {"shuitu:mask": band.mask}),
                 }
                 for name, band in self.bands.items()
             },
@@ -165,8 +207,9 @@ class Scene:
             href = asset["href"]
             file = href if href.startswith("/") or "://" in href else str(base / href)
             bands[name] = Band(
-                file, asset["shuitu:band"], raster["scale"], raster["offset"], raster["nodata"]
-            )
+                file, asset["shuitu:band"], raster["scale"], raster["offset"], raster["nodata"],
+                asset.get("shuitu:mask"),
+            )  # fmt: skip
         return cls(
             item["id"],
             properties.pop("title"),
@@ -179,6 +222,17 @@ class Scene:
             properties.pop("shuitu:calibrated"),
             properties,
         )
+
+
+def _source(file: str, held: Held | None) -> Any:
+    return rasterio.open(file) if held is None else held.opened(file, lambda: rasterio.open(file))
+
+
+def hidden(source: Any, band: Band, window: Window, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Where the mask of a band's file, which it must have, says that there is no data."""
+    read = source.read if band.mask else source.read_masks
+    number = band.mask or band.index
+    return np.asarray(read(number, window=window, out_shape=shape, resampling=Resampling.nearest) == 0)
 
 
 def _reflectance(raw: npt.NDArray[Any], band: Band, stated: float | None) -> Floats:

@@ -11,7 +11,7 @@ import rasterio
 from rasterio.windows import Window
 
 from remote_sensing.memory import apart
-from remote_sensing.scene import Band, Grid, Scene, readable
+from remote_sensing.scene import Band, Grid, Scene, hidden, readable
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -81,15 +81,18 @@ class SceneSource:
         for file in dict.fromkeys(band.file for band in self._bands):
             mine = [i for i, band in enumerate(self._bands) if band.file == file]
             indexes = [self._bands[i].index for i in mine]
+            masked = self._bands[mine[0]] if any(self._bands[i].mask is not None for i in mine) else None
             with readable(file):
                 source = self._open(file)
                 if (source.width, source.height) == (self._grid.width, self._grid.height):
                     kind = np.result_type(*(source.dtypes[index - 1] for index in indexes))
                     room = apart((len(indexes), int(window.height), int(window.width)), kind)
                     planes = source.read(indexes, window=window, out=room)
+                    if masked:
+                        planes = _without_hidden(planes, source, masked, window)
                 else:
                     planes = _interpolated(
-                        source, indexes, window, self._grid, [self._nodata[i] for i in mine]
+                        source, indexes, window, self._grid, [self._nodata[i] for i in mine], masked
                     )
             for i, plane in zip(mine, planes, strict=True):
                 found[i] = plane
@@ -113,6 +116,13 @@ class SceneSource:
         return tall, wide
 
 
+def _without_hidden(planes: Array, source: Any, band: Band, window: Window) -> Floats:
+    """Numbers as floats, NaN where the file's own mask hides them: no number of a byte is free to stand for that."""
+    made: Floats = planes.astype(np.float32)
+    made[:, hidden(source, band, window, made.shape[1:])] = np.nan
+    return made
+
+
 def nodata_of(band: Band) -> float | None:
     """The number that means no data: the scene's word, else the file's."""
     if band.nodata is not None:
@@ -123,7 +133,12 @@ def nodata_of(band: Band) -> float | None:
 
 
 def _interpolated(
-    source: Any, indexes: list[int], window: Window, grid: Grid, nodata: list[float | None]
+    source: Any,
+    indexes: list[int],
+    window: Window,
+    grid: Grid,
+    nodata: list[float | None],
+    masked: Band | None,
 ) -> list[Array]:
     """Bilinear, by position: a pixel's value does not depend on the window it is read with."""
     rows, cols = (
@@ -137,6 +152,8 @@ def _interpolated(
     top, left = int(r0.min()), int(c0.min())
     whole = Window(left, top, int(c1.max()) - left + 1, int(r1.max()) - top + 1)
     planes = source.read(indexes, window=whole)
+    if masked:
+        planes = _without_hidden(planes, source, masked, whole)
     found: list[Array] = []
     for plane, missing in zip(planes, nodata, strict=True):
         made = np.empty((len(rows), len(cols)), np.float32)
