@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from layers import cql2
+from layers.clock import CHINA
 from layers.cql2.sql import compile as to_sql
 from layers.model import Audience, Layer
 from tiles.options import ALIAS, DEFAULT, BadOption, Filter, Past, TileOptions
 
-CHINA = timezone(timedelta(hours=8))
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -12,9 +12,8 @@ from app.imports.kind import FieldSpec
 from app.regions.codes import BASINS
 from app.registry import intake_import, permit_import
 from layers import catalog
+from layers.clock import CHINA
 
-BEIJING = timezone(timedelta(hours=8))
-"""China has one time: UTC+8."""
 NONE = "—"
 SPECS: Mapping[str, Mapping[str, FieldSpec]] = {
     "intakes": {spec.name: spec for spec in intake_import.FIELDS},
@@ -153,7 +152,7 @@ class Words:
 
     def moment(self, at: datetime | None) -> str:
         """An instant in China's time, to the minute."""
-        return NONE if at is None else f"{at.astimezone(BEIJING):%Y-%m-%d %H:%M}"
+        return NONE if at is None else f"{at.astimezone(CHINA):%Y-%m-%d %H:%M}"
 
     def day(self, day: date | None) -> str:
         return NONE if day is None or day.year == 1900 else day.isoformat()

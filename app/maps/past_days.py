@@ -17,10 +17,10 @@ from app.db.engine import driver_of, transaction
 from app.deps import Services
 from app.errors import InvalidInput
 from layers import catalog
+from layers.clock import CHINA
 from layers.model import Layer
 from tiles import log, past_cells, source
 from tiles.address import Address
-from tiles.ask import CHINA
 from tiles.options import Past
 from tiles.points import JOINED
 

@@ -10,7 +10,6 @@ from app.errors import InvalidInput
 from app.ogc.cover import key_ranges
 from app.ogc.parameters import (
     ANYWHERE,
-    CHINA,
     Box,
     Period,
     around,
@@ -26,6 +25,7 @@ from app.ogc.parameters import (
 )  # fmt: skip
 from app.ogc.sorting import Position, SortKey, position, sort_keys
 from layers import cql2
+from layers.clock import CHINA
 from layers.cql2.columns import GEOMETRY, Bind
 from layers.cql2.sql import Predicate
 from layers.cql2.sql import compile as compiled

@@ -4,16 +4,15 @@ import math
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from starlette.datastructures import QueryParams
 
 from app.errors import InvalidInput
+from layers.clock import CHINA
 from layers.model import Audience, Field, Layer
 
-CHINA = timezone(timedelta(hours=8))
-"""The register's days are those of China, which has one time zone and no summer time."""
 ANYWHERE = ("f", "api_key")
 RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",

@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidInput, NotFound
 from app.registry import queries
+from layers.clock import CHINA
 
-CHINA = ZoneInfo("Asia/Shanghai")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 A_DAY = timedelta(days=1) - timedelta(microseconds=1)
 """From the first to the last moment of it."""

@@ -9,9 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.errors import TooLarge
-from app.screening import queries, rules
+from app.screening import queries
 from app.screening.schemas import Filters
 from layers import catalog
+from layers.clock import CHINA
 from layers.model import Text
 
 Ending = Literal["gpkg", "parquet", "xlsx"]
@@ -138,7 +139,7 @@ def _worded(name: str, value: Any, lang: Lang) -> Any:
     if isinstance(value, bool):
         return ("是" if value else "否") if lang == "zh" else ("yes" if value else "no")
     if name in ("acquired_at", "decided_at"):
-        return value.astimezone(rules.BEIJING).replace(tzinfo=None)
+        return value.astimezone(CHINA).replace(tzinfo=None)
     if isinstance(value, str):
         declared = _fields().get(name)
         for entry in declared.values if declared is not None else ():

@@ -1,7 +1,6 @@
 """What a decision does to a candidate, and which reasons it may have. Plain values in, plain values out."""
 
 from collections.abc import Mapping
-from datetime import timedelta, timezone
 
 from app.errors import Conflict, InvalidInput
 from app.screening.schemas import Decision, State
@@ -32,8 +31,6 @@ REASONS: Mapping[Decision, tuple[str, ...]] = {
     "unsure": ("needs_visit", "poor_image", "register_unclear", "other"),
 }  # fmt: skip
 """Reasons that a decision may have; the layer `candidates` has their words."""
-BEIJING = timezone(timedelta(hours=8))
-"""China has one time: UTC+8."""
 SAME_PLACE = 0.5
 """Two findings of one kind whose intersection over union exceeds this are the same one."""
 

@@ -21,6 +21,7 @@ from app.statistics.schemas import (
     TableOut,
 )
 from app.statistics.workbook import Sheet
+from layers.clock import CHINA
 
 router = APIRouter(prefix="/api/statistics", tags=["statistics"])
 Region = Annotated[int | None, Query(ge=100_000, le=999_999, description="default: the whole jurisdiction")]
@@ -95,7 +96,7 @@ def _as(made: T, sheet: Callable[[T, str], Sheet], f: Format, lang: Lang) -> T |
         return made
     written = workbook.as_xlsx if f == "xlsx" else workbook.as_csv
     media = workbook.XLSX if f == "xlsx" else "text/csv; charset=utf-8"
-    day = made.on or made.as_of.astimezone(workbook.BEIJING).date()
+    day = made.on or made.as_of.astimezone(CHINA).date()
     name = f"{made.title.get(lang).replace('：', '_').replace('、', '')}_{made.region_name or ''}_{day}.{f}"
     return Response(
         written(sheet(made, lang), lang),

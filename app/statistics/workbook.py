@@ -7,12 +7,11 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from app.statistics.schemas import About, BriefingOut, IssuersOut, TableOut
+from layers.clock import CHINA
 
 Cell = str | int | float | None
-BEIJING = ZoneInfo("Asia/Shanghai")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LEVELS = {
     "basin": ("流域", "Basin"),
@@ -171,7 +170,7 @@ def _day(about: About, lang: str) -> str:
     zh = lang == "zh"
     if about.on:
         return f"{'截至' if zh else 'As of'}：{about.on.isoformat()}"
-    return f"{'截至' if zh else 'As of'}：{about.as_of.astimezone(BEIJING):%Y-%m-%d %H:%M}"
+    return f"{'截至' if zh else 'As of'}：{about.as_of.astimezone(CHINA):%Y-%m-%d %H:%M}"
 
 
 def _note(lang: str) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 from app.actor import system
 from app.db.engine import Dsns, transaction
 from app.deps import Services
-from app.registry import past
+from layers.clock import CHINA
 
 Json = dict[str, Any]
 Issue = Callable[..., Json]
 Enter = Callable[..., Any]
-TODAY = past.datetime.now(past.CHINA).date()
+TODAY = datetime.now(CHINA).date()
 
 
 def state(services: Services, intake: int) -> str:
