@@ -102,8 +102,8 @@ class Points(Frozen):
     changes not yet folded into them. Needs fields `county_code`; the view that feeds it also has `basin_id`."""
 
     prefix: Relation
-    """`map.intake` names map.intake_points, _blocks, _cells, _facets, _deltas, _classes, and of past days _past_cells
-    and _past_facets."""
+    """`map.intake` names map.intake_points, _blocks, _sheets, _cells, _facets, _deltas, _classes, and of past days
+    _past_cells and _past_facets."""
     feed: Relation | None = None
     """View that publishing reads; None: the layer's own."""
     feed_of_one: Relation | None = None
@@ -128,6 +128,11 @@ class Points(Frozen):
     @property
     def blocks(self) -> str:
         return f"{self.prefix}_blocks"
+
+    @property
+    def sheets(self) -> str | None:
+        """Only of a layer whose places are its view's own, the same for every viewer: None where a feed publishes others."""
+        return None if self.feed else f"{self.prefix}_sheets"
 
     @property
     def cells(self) -> str:

@@ -6,6 +6,7 @@ map table, in the same statement, so what a tile shows is exact at any moment.
 """
 
 import itertools
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -98,27 +99,38 @@ def _write(layer: Layer, source: str) -> str:
     )
 
 
-def write(connection: psycopg.Connection[Any], layer: Layer, keys: Any, where: str) -> None:
-    """Write the blocks of the points with these keys, which are in order, and for which `where` holds."""
+def in_parts(layer: Layer, keys: Any, where: str) -> Iterator[str]:
+    """The points with these keys, which are in order, for which `where` holds: so many at once as can be sorted in
+    memory, each part whole blocks, to follow `from`."""
     assert layer.points is not None  # noqa: S101
     edges = [0, *(int(key) >> SHIFT << SHIFT for key in keys[AT_ONCE::AT_ONCE]), 1 << 2 * BITS]
     among = f"{where} and" if where else "where"
     for low, high in itertools.pairwise(edges):
         if low < high:
-            source = f"{quote(layer.points.table)} p {among} p.key >= {low} and p.key < {high}"
-            connection.execute(_write(layer, source).encode())
+            yield f"(select * from {quote(layer.points.table)} {among} key >= {low} and key < {high}) p"
 
 
-def renew(connection: psycopg.Connection[Any], layer: Layer, keys: Any) -> None:
-    """Write the blocks of these positions anew."""
+def of_blocks(layer: Layer, keys: Any) -> tuple[list[int], str]:
+    """The blocks of these positions, and their points, to follow `from`; the blocks are its parameter."""
     assert layer.points is not None  # noqa: S101
-    blocks = sorted({int(key) >> SHIFT for key in keys.tolist()})
-    table = quote(layer.points.blocks)
-    connection.execute(f"delete from {table} where block = any(%s)".encode(), (blocks,))
     # Apart from the list, so that each block is one range of the index: joined, all points would be looked through.
     source = (
         "unnest(%s::bigint[]) u(block) cross join lateral "
         f"(select * from {quote(layer.points.table)} t where t.key >= u.block << {SHIFT} "
         f"and t.key < (u.block + 1) << {SHIFT} offset 0) p"
     )
+    return sorted({int(key) >> SHIFT for key in keys.tolist()}), source
+
+
+def write(connection: psycopg.Connection[Any], layer: Layer, keys: Any, where: str) -> None:
+    """Write the blocks of the points with these keys, which are in order, and for which `where` holds."""
+    for source in in_parts(layer, keys, where):
+        connection.execute(_write(layer, source).encode())
+
+
+def renew(connection: psycopg.Connection[Any], layer: Layer, keys: Any) -> None:
+    """Write the blocks of these positions anew."""
+    assert layer.points is not None  # noqa: S101
+    blocks, source = of_blocks(layer, keys)
+    connection.execute(f"delete from {quote(layer.points.blocks)} where block = any(%s)".encode(), (blocks,))
     connection.execute(_write(layer, source).encode(), (blocks,))

@@ -59,14 +59,11 @@ class Encoder:
         """Add point features at tile units x, y."""
         if not len(x):
             return
-        numbers = self._numbers({name: one.data for name, one in columns.items() if isinstance(one, Numbers)})
-        tags = [
-            (
-                self._keys.setdefault(name, len(self._keys)),
-                numbers[name] if isinstance(one, Numbers) else self._tag(one),
-            )
-            for name, one in columns.items()
-        ]
+        # Values that many features share come first: their numbers are short.
+        found = {name: self._coded(one) for name, one in columns.items() if isinstance(one, Coded)}
+        found |= self._numbers({name: one.data for name, one in columns.items() if isinstance(one, Numbers)})
+        found |= {name: self._texts(one) for name, one in columns.items() if isinstance(one, Texts)}
+        tags = [(self._keys.setdefault(name, len(self._keys)), found[name]) for name in columns]
         self._features.append(_features(ids, x, y, tags))
 
     def bytes(self) -> bytes:
@@ -79,17 +76,19 @@ class Encoder:
         )  # fmt: skip
         return b"\x1a" + _sized(body)
 
-    def _tag(self, column: Coded | Texts) -> Array:
+    def _coded(self, column: Coded) -> Array:
         """Each feature's index among the layer's values, after these were written; ABSENT for none."""
-        if isinstance(column, Coded):
-            at = np.full(len(column.values) + 1, ABSENT)  # the last stands for ABSENT, which is -1
-            used = np.bincount(column.index + 1, minlength=len(at))[1:]
-            for index in np.flatnonzero(used).tolist():
-                at[index] = self._count
-                self._values.append(_value(column.values[index]))
-                self._count += 1
-            found: Array = at[column.index]
-            return found
+        at = np.full(len(column.values) + 1, ABSENT)  # the last stands for ABSENT, which is -1
+        used = np.bincount(column.index + 1, minlength=len(at))[1:]
+        for index in np.flatnonzero(used).tolist():
+            at[index] = self._count
+            self._values.append(_value(column.values[index]))
+            self._count += 1
+        found: Array = at[column.index]
+        return found
+
+    def _texts(self, column: Texts) -> Array:
+        """The same of texts, which are seldom alike."""
         present = column.lengths >= 0
         lengths = column.lengths[present]
         self._values.append(_texts(column.spaced, lengths))
@@ -173,6 +172,8 @@ class _Rows:
 def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array]]) -> bytes:
     """Feature messages, one after the other."""
     px, py = x << 1, y << 1  # zigzag of what is not negative
+    if all(int(index.min()) >= 0 for _, index in tags):
+        return _alike(ids, px, py, tags)
     most_x, most_y = _most(px), _most(py)
     size_tags = np.zeros(len(x), np.int64)
     parts = []
@@ -211,6 +212,54 @@ def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array
     rows.varint(px, most_x)
     rows.varint(py, most_y)
     return rows.taken()
+
+
+def _alike(ids: Array | None, px: Array, py: Array, tags: list[tuple[int, Array]]) -> bytes:
+    """The same of features that all have every tag, in messages of one length: numbers take as many bytes as the
+    greatest of their column, small ones with a continuation that adds nothing, which is as good a varint. So there
+    is one row of bytes for all, in which just the numbers differ."""
+    row, numbers = bytearray(), []
+
+    def number(values: Array) -> None:
+        most = _most(values)
+        if int(values.min()) == most:
+            row.extend(_varint(most))
+            return
+        numbers.append((len(row), _width(most), values))
+        row.extend(bytes(_width(most)))
+
+    if ids is not None:
+        row.append(0x08)
+        number(ids)
+    if tags:
+        row.append(0x12)
+        sized = len(row)
+        for key, index in tags:
+            row.extend(_varint(key))
+            number(index)
+        size = _varint(len(row) - sized)
+        row[sized:sized] = size
+        numbers = [(at + len(size) if at >= sized else at, wide, values) for at, wide, values in numbers]
+    row.extend((0x18, 0x01, 0x22))
+    sized = len(row)
+    row.append(0)
+    row.append(0x09)
+    number(px)
+    number(py)
+    row[sized] = len(row) - sized - 1
+    head = b"\x12" + _varint(len(row))
+    filled = np.empty((len(px), len(head) + len(row)), np.uint8)
+    filled[:] = np.frombuffer(head + row, np.uint8)
+    for at, wide, values in numbers:
+        _write_alike(filled[:, len(head) + at : len(head) + at + wide], wide, values)
+    return filled.tobytes()
+
+
+def _write_alike(into: Array, wide: int, values: Array) -> None:
+    """Varints of so many bytes, a row each."""
+    for i in range(wide - 1):
+        into[:, i] = values >> 7 * i & 127 | 128
+    into[:, wide - 1] = values >> 7 * (wide - 1)
 
 
 def _most(values: Array) -> int:

@@ -1,4 +1,4 @@
-"""Folds deltas of single changes into the overview cells and writes the blocks anew in which they lie: a system task,
+"""Folds deltas of single changes into the overview cells and writes the blocks and sheets anew in which they lie: a system task,
 run again and again by the worker.
 
 All in one transaction: deltas are deleted, and cells and blocks take them up, so a reader, whose statement sees one
@@ -14,7 +14,7 @@ import psycopg
 
 from layers.derive.columns import quote
 from layers.model import Layer
-from tiles import blocks, overview, pgcopy
+from tiles import blocks, overview, pgcopy, sheets
 from tiles import facets as coding
 from tiles.overview import PACKED
 
@@ -45,6 +45,8 @@ def fold(connection: psycopg.Connection[Any], layer: Layer) -> int:
     if not len(read["key"]):
         return 0
     blocks.renew(connection, layer, read["key"])
+    if layer.points.sheets:
+        sheets.renew(connection, layer, read["key"])
     levels = overview.levels(overview.Points(**read), layer.points.cells_to_zoom)
     _add(connection, layer, levels)
     _pack(connection, layer, levels)

@@ -19,7 +19,6 @@ declare
   held constant integer := hashtext({lock});  -- who writes a county anew excludes us (tiles.publish)
   old {table};
   fresh record;
-  rewritten boolean := false;
 begin
   perform pg_advisory_xact_lock_shared(held, 0),
           pg_advisory_xact_lock_shared(held, coalesce((select county_code from {table} where id = feature), 0));
@@ -44,13 +43,12 @@ begin
       insert into {table} ({names}) values ({fresh_values});
     elsif ({fresh_values}) is distinct from ({old_values}) then
       update {table} set ({names}) = row({fresh_values}) where id = feature;
-      rewritten := true;
     end if;
   end if;
   if old.id is not null and ({old_place}) is not distinct from ({fresh_place}) then
-    if rewritten then  -- a delta also says that the point's block is not what it was (tiles.blocks)
-      insert into {deltas} ({sums}) values ({fresh_place}, 0, {fresh_volume} - {old_volume}, 0, 0);
-    end if;
+    -- A delta also says that the point's block and sheet are not what they were (tiles.blocks, tiles.sheets): whatever is
+    -- published may have changed there, also what the map table does not hold.
+    insert into {deltas} ({sums}) values ({fresh_place}, 0, {fresh_volume} - {old_volume}, 0, 0);
   elsif old.id is not null and fresh.id is not null then
     insert into {deltas} ({sums}) values
       ({old_place}, -1, -{old_volume}, -(old.x >> {low}), -(old.y >> {low})),

@@ -14,7 +14,7 @@ from psycopg.types.numeric import Int8
 
 from layers.derive.columns import quote
 from layers.model import Layer
-from tiles import blocks, functions, overview, pgcopy
+from tiles import blocks, functions, overview, pgcopy, sheets
 from tiles import facets as coding
 from tiles.columns import columns, feed, volume_sql
 from tiles.keys import morton, world
@@ -67,11 +67,25 @@ def rebuild(connection: psycopg.Connection[Any], layer: Layer, counties: list[in
     _log(connection, layer, where, places)
     if counties is None:
         connection.execute(
-            "insert into map.published (layer, form) values (%s, %s) "
-            "on conflict (layer) do update set form = excluded.form, at = now()",
-            (layer.id, form(layer)),
+            "insert into map.published (layer, form, sheets) values (%s, %s, %s) "
+            "on conflict (layer) do update set form = excluded.form, sheets = excluded.sheets, at = now()",
+            (layer.id, form(layer), sheets.form(layer)),
         )
     return total
+
+
+def rewrite_sheets(connection: psycopg.Connection[Any], layer: Layer) -> None:
+    """Write the sheets of a layer anew, whose map tables are as they should be: beside single changes, whose deltas
+    wait meanwhile. In the caller's transaction and scope, which must be the nation's."""
+    assert layer.points is not None  # noqa: S101 - asked of big point layers only
+    assert layer.points.sheets is not None  # noqa: S101
+    connection.execute(LOCK.format(shared=""), {"layer": f"fold:{layer.id}", "county": 0})
+    keys = pgcopy.read(connection, f"select key from {quote(layer.points.table)}", {"key": "i8"})["key"]
+    connection.execute(f"delete from {quote(layer.points.sheets)}".encode())
+    sheets.write(connection, layer, np.sort(keys), "")
+    connection.execute(
+        "update map.published set sheets = %s where layer = %s", (sheets.form(layer), layer.id)
+    )
 
 
 def _lock(connection: psycopg.Connection[Any], layer: Layer, counties: list[int] | None) -> None:
@@ -98,7 +112,9 @@ def _emptied(connection: psycopg.Connection[Any], layer: Layer, where: str) -> E
     assert layer.points is not None  # noqa: S101
     p = layer.points
     before = _extents(connection, layer, where)
-    for name in (p.table, p.blocks, p.cells, p.facet_cells, p.deltas):
+    for name in (p.table, p.blocks, p.sheets, p.cells, p.facet_cells, p.deltas):
+        if name is None:
+            continue
         table = quote(name)
         connection.execute((f"delete from {table} {where}" if where else f"truncate {table}").encode())
     return before
@@ -121,6 +137,8 @@ def _points(connection: psycopg.Connection[Any], layer: Layer, where: str) -> in
             f"insert into {table} ({names}) select {values} from {rows} a {join} order by a.key".encode()
         )
     blocks.write(connection, layer, read["key"][order], where)
+    if layer.points.sheets:
+        sheets.write(connection, layer, read["key"][order], where)
     name_classes(connection, layer, np.unique(read["class"]))
     return len(order)
 

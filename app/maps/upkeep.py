@@ -9,7 +9,7 @@ from app.db.engine import driver_of, transaction
 from app.deps import Services
 from app.maps import past_days
 from layers import catalog
-from tiles import fold, log, publish
+from tiles import fold, log, publish, sheets
 
 told = logging.get(__name__)
 FORGET_EVERY_S = 3600.0
@@ -38,13 +38,23 @@ class Upkeep:
         layer = catalog.load()[name]
         with transaction(self._services.engine, system("publish")) as session:
             connection = driver_of(session)
-            row = connection.execute("select form from map.published where layer = %s", (name,)).fetchone()
-            if row is not None and row[0] == publish.form(layer):
+            row = connection.execute(
+                "select form, sheets from map.published where layer = %s", (name,)
+            ).fetchone()
+            found, of_sheets = row or ("", "")
+            whole = found != publish.form(layer)
+            assert layer.points is not None  # noqa: S101 - asked of big point layers
+            if not whole and (layer.points.sheets is None or of_sheets == sheets.form(layer)):
                 return
             began = time.monotonic()
-            points = publish.rebuild(connection, layer)
+            if whole:
+                publish.rebuild(connection, layer)
+            else:
+                publish.rewrite_sheets(connection, layer)
         told.info(
-            "map tables written anew", layer=name, points=points, seconds=round(time.monotonic() - began, 1)
+            "map tables written anew" if whole else "sheets of features written anew",
+            layer=name,
+            seconds=round(time.monotonic() - began, 1),
         )
 
     def _forget(self) -> None:

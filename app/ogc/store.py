@@ -12,7 +12,7 @@ import orjson
 import psycopg
 
 from app.errors import InvalidInput, TooCostly
-from app.ogc import keyed, query
+from app.ogc import keyed, query, sheeted
 from app.ogc.asking import ItemsQuery
 from app.ogc.forms import Form, form_of
 from app.ogc.query import Statement
@@ -89,7 +89,9 @@ class Store:
                 # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
                 small = layer.source.kind == "point"
                 if keyed.applies(layer, viewer, asked):
-                    found = await self._by_key(connection, layer, viewer, asked, made)
+                    found = await self._by_sheets(connection, layer, viewer, asked, made)
+                    if found is None:
+                        found = await self._by_key(connection, layer, viewer, asked, made)
                     if found is not None:
                         return found
                 rows, snapshot = await self._rows(connection, layer, viewer, asked, made)
@@ -104,6 +106,32 @@ class Store:
                     return Page(made.make(rows), after, rows[0][1], snapshot)
                 counting = self._count(connection, layer, viewer, asked)
                 return await _while_counting(counting, made, rows, after, snapshot)
+
+    async def _by_sheets(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        layer: Layer,
+        viewer: Viewer,
+        asked: ItemsQuery,
+        form: Form,
+    ) -> Page | None:
+        """The same page as `_by_key`, by fewer rows; None if it must be read there."""
+        audience = viewer.audience
+        if not sheeted.applies(layer, audience, asked):
+            return None
+        read, snapshot = await together(
+            connection, viewer, sheeted.statement(layer, audience, asked), prepare=True
+        )
+        found = sheeted.rows(layer, audience, asked, read[0])
+        if found is None:
+            return None
+        after = None if found.after is None else found.after.text
+        if asked.after is not None:
+            return Page(form.make(found.rows), after, None, snapshot)
+        if found.after is None:
+            return Page(form.make(found.rows), None, len(found.rows), snapshot)
+        counting = self._counted(connection, viewer, keyed.count(layer, viewer, asked), prepare=True)
+        return await _while_counting(counting, form, found.rows, after, snapshot)
 
     async def _by_key(
         self,

@@ -9,7 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.db.engine import Dsns
-from app.ogc import keyed
+from app.ogc import keyed, sheeted
+from app.ogc.kept import Pages
 from app.ogc.negotiate import TABLES
 from tests import served
 from tests.served import INTAKES, Accounts
@@ -20,16 +21,34 @@ WIDE, NARROW = "118.9,31,121,33.5", "119.0,32.0,119.3,33.0"
 
 @pytest.fixture
 def by_key() -> Iterator[list[str]]:
-    """The layers of which pages were read by key."""
+    """The layers of which pages were read in the order of keys, one by one or from sheets."""
     found: list[str] = []
-    page = keyed.page
+    page, rows = keyed.page, sheeted.rows
 
     def counted(layer: Any, *given: Any) -> Any:
         found.append(layer.id)
         return page(layer, *given)
 
-    with patch.object(keyed, "page", counted):
+    def counted_too(layer: Any, *given: Any) -> Any:
+        made = rows(layer, *given)
+        found.extend([layer.id] if made is not None else [])
+        return made
+
+    with patch.object(keyed, "page", counted), patch.object(sheeted, "rows", counted_too):
         yield found
+
+
+@pytest.fixture(params=["from sheets", "one by one"])
+def either_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Pages as they are read while nothing waits to be folded, and as otherwise."""
+    if request.param == "from sheets":
+        yield
+        return
+
+    async def not_kept(*given: Any) -> None: ...
+
+    with patch.object(sheeted, "applies", lambda *given: False), patch.object(Pages, "unchanged", not_kept):
+        yield
 
 
 def pages(client: TestClient, key: str, address: str) -> list[dict[str, Any]]:
@@ -49,7 +68,7 @@ def ids(bodies: list[dict[str, Any]]) -> list[int]:
 @pytest.mark.parametrize("box", [WIDE, NARROW, "-180,-90,180,90"])
 @pytest.mark.parametrize("limit", [1, 7, 50, 1000])
 def test_next_links_lead_through_every_feature_of_a_box_once(
-    client: TestClient, keys: Accounts, by_key: list[str], box: str, limit: int
+    client: TestClient, keys: Accounts, either_way: None, by_key: list[str], box: str, limit: int
 ) -> None:
     west, south, east, north = map(float, box.split(","))
     expected = {
@@ -86,7 +105,9 @@ def test_every_form_goes_on_from_a_cursor_or_is_not_offered_there(client: TestCl
         assert client.get(link["href"], headers=officer).status_code == 200
 
 
-def test_a_box_is_exact_to_the_digit_that_is_stored(client: TestClient, keys: Accounts) -> None:
+def test_a_box_is_exact_to_the_digit_that_is_stored(
+    client: TestClient, keys: Accounts, either_way: None
+) -> None:
     _, lon, lat = served.place_of(1)
     step = 1e-8  # a millimetre: finer than the map table
     for box, found in (
@@ -100,7 +121,7 @@ def test_a_box_is_exact_to_the_digit_that_is_stored(client: TestClient, keys: Ac
         assert body["numberMatched"] == len(found)
 
 
-def test_what_is_only_near_the_box_ends_no_page(client: TestClient, keys: Accounts) -> None:
+def test_what_is_only_near_the_box_ends_no_page(client: TestClient, keys: Accounts, either_way: None) -> None:
     """The box begins a millimetre beyond the first feature that the map table finds: others follow."""
     _, lon, _ = served.place_of(1)
     box = f"{lon + 1e-8!r},31,121,33.5"

@@ -1,0 +1,125 @@
+"""Pages in the order of keys (`app.ogc.keyed`) read from sheets (`tiles.sheets`): some rows of packed columns instead
+of a thousand rows held against the jurisdiction one by one. The same features in the same order, or none: then the
+page is read by key, as wherever a change waits to be folded.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from app.ogc.asking import ItemsQuery
+from app.ogc.cover import Box, key_ranges
+from app.ogc.forms import DEGREE_DECIMALS
+from app.ogc.keyed import EDGE, Row
+from app.ogc.query import Statement
+from app.ogc.sorting import Position
+from layers.model import Audience, Layer
+from tiles import sheets
+from tiles.blocks import SHIFT
+from tiles.keys import world
+
+SCALE = float(10**DEGREE_DECIMALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows of a page, as a form wants them, and where it ends if more follow."""
+
+    rows: list[Row]
+    after: Position | None
+
+
+def applies(layer: Layer, audience: Audience, query: ItemsQuery) -> bool:
+    """Do sheets hold all that is shown? Asked of pages that are read by key; an offset is counted there."""
+    if (
+        layer.points is None
+        or layer.points.sheets is None
+        or layer.source.datetime is not None
+        or query.offset
+    ):
+        return False
+    told = sheets.fields(layer)
+    plain = not query.geometry or query.crs.geographic
+    return plain and all(name in told for name in _names(layer, audience, query))
+
+
+def _names(layer: Layer, audience: Audience, query: ItemsQuery) -> tuple[str, ...]:
+    shown = layer.fields_for(audience) if query.fields is None else query.fields
+    return tuple(field.name for field in shown)
+
+
+def statement(layer: Layer, audience: Audience, query: ItemsQuery) -> Statement:
+    """What reads one more than the limit, and some beside."""
+    assert query.boxes is not None  # noqa: S101 - asked of boxes only
+    names, box = _names(layer, audience, query), _box(query.boxes[0], query.after)
+    read = sheets.read(layer, names, box, query.limit + 1)
+    return Statement(read.sql, read.values)
+
+
+def _box(box: Box, after: Position | None) -> sheets.Box:
+    x0, y0, x1, y1 = _edges(box)
+    begun = -1 if after is None or after.key is None else after.key >> SHIFT
+    ranges = tuple((max(lo, begun), hi) for lo, hi in _blocks(box) if hi >= begun)
+    return sheets.Box(x0, y0, x1, y1, ranges, begun)
+
+
+def _edges(box: Box) -> tuple[int, int, int, int]:
+    west, south, east, north = box
+    (x0, x1), (y0, y1) = world([west, east], [north, south])
+    return int(x0) - EDGE, int(y0) - EDGE, int(x1) + EDGE, int(y1) + EDGE
+
+
+@lru_cache(maxsize=128)
+def _blocks(box: Box) -> list[tuple[int, int]]:
+    """Ranges of blocks that hold the box, each once."""
+    found: list[tuple[int, int]] = []
+    for lo, hi in key_ranges(box, 0, EDGE):
+        first, last = lo >> SHIFT, (hi - 1) >> SHIFT
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
+def rows(layer: Layer, audience: Audience, query: ItemsQuery, row: tuple[object, ...]) -> Found | None:
+    """The page of what the statement gave; None if it must be read by key."""
+    names = _names(layer, audience, query)
+    read = sheets.Sheets.of(layer, names, row)
+    if read is None or query.boxes is None:
+        return None
+    at = _near(read, _edges(query.boxes[0]), query.after)
+    unread = read.upto < 2**62
+    if unread and not len(at):
+        return None
+    more = unread or len(at) > query.limit
+    at = at[: query.limit]
+    after = Position(int(read.ids[at[-1]]), key=int(read.keys[at[-1]])) if more else None
+    west, south, east, north = query.boxes[0]
+    lons, lats = read.lons[at], read.lats[at]
+    at = at[(lons >= west) & (lons <= east) & (lats >= south) & (lats <= north)]
+    columns: list[list[object]] = [read.ids[at].tolist(), [None] * len(at)]
+    if query.geometry:
+        # As the form's own SQL rounds them.
+        axes = [(np.rint(degrees[at] * SCALE) / SCALE).tolist() for degrees in (read.lons, read.lats)]
+        columns += axes[::-1] if query.crs.swapped else axes
+    for name in names:
+        values = read.values(name, at)
+        if values is None:
+            return None
+        columns.append(values)
+    return Found(list(zip(*columns, strict=True)), after)
+
+
+def _near(
+    read: sheets.Sheets, edges: tuple[int, int, int, int], after: Position | None
+) -> npt.NDArray[np.int64]:
+    """Places of the features near the box, in the order of keys, from the cursor on."""
+    x0, y0, x1, y1 = edges
+    near = (read.x >= x0) & (read.x <= x1) & (read.y >= y0) & (read.y <= y1) & (read.keys < read.upto)
+    if after is not None and after.key is not None:
+        near &= (read.keys > after.key) | ((read.keys == after.key) & (read.ids > after.identifier))
+    at = np.flatnonzero(near)
+    return at[np.lexsort((read.ids[at], read.keys[at]))]
