@@ -11,17 +11,19 @@ from sqlalchemy.orm import Session
 QUEUE = "shuitu"
 
 
-def defer(task: str, session: Session, **arguments: Any) -> int:
+def defer(task: str, session: Session, *, priority: int = 0, **arguments: Any) -> int:
     """Queue `task` with these JSON arguments; it exists once the session's transaction commits.
+
+    Of what waits, the highest `priority` goes first.
 
     Returns the job's id.
     """
     job: int = session.execute(
         text(
             "select (jobs.procrastinate_defer_jobs_v1(array[row("
-            ":queue, :task, 0, null, null, cast(:arguments as jsonb), null)::jobs.procrastinate_job_to_defer_v1]))[1]"
+            ":queue, :task, :priority, null, null, cast(:arguments as jsonb), null)::jobs.procrastinate_job_to_defer_v1]))[1]"
         ),
-        {"queue": QUEUE, "task": task, "arguments": json.dumps(arguments)},
+        {"queue": QUEUE, "task": task, "priority": priority, "arguments": json.dumps(arguments)},
     ).scalar_one()
     return job
 

@@ -128,6 +128,8 @@ def _database(request: Request, error: Exception) -> Response:
 
 def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    if error.errors()[0]["loc"][0] == "path" and (other := _named_methods(request)):
+        return _not_allowed(request, other)
     found = [
         {
             "where": ".".join(str(part) for part in item["loc"]),
@@ -140,6 +142,19 @@ def _invalid_request(request: Request, error: Exception) -> Response:
     return render(TABLE[errors.InvalidInput], detail, request, {"errors": found})
 
 
+def _named_methods(request: Request) -> list[str]:
+    """The methods of an address that is itself that of an operation, and was taken for the value of another's path:
+    /things/sums with POST beside /things/{number} with GET."""
+    described = request.app.openapi()["paths"].get(request.url.path, {})
+    return sorted(method.upper() for method in described if method.upper() in (*METHODS, "HEAD"))
+
+
+def _not_allowed(request: Request, methods: list[str]) -> Response:
+    allowed = ", ".join(methods)
+    detail = f"{request.url.path} 只接受 {allowed} (only these methods are known here)"
+    return render(BY_STATUS[405], detail, request, headers={"Allow": allowed})
+
+
 def _short(value: object) -> str | None:
     text = None if value is None else str(value)
     return text if text is None or len(text) <= 120 else text[:117] + "…"
@@ -149,11 +164,9 @@ def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     status, headers, detail = error.status_code, dict(error.headers or {}), str(error.detail)
     if status == 405:
-        allowed = ", ".join(methods_at(request))
-        if allowed:
-            headers = {"Allow": allowed}
-            detail = f"{request.url.path} 只接受 {allowed} (only these methods are known here)"
-        elif request.url.path.split("/")[1] in OURS:
+        if allowed := methods_at(request):
+            return _not_allowed(request, allowed)
+        if request.url.path.split("/")[1] in OURS:
             status, headers, detail = 404, {}, f"没有 {request.url.path} (there is nothing at this address)"
     kind = BY_STATUS.get(status) or ProblemType("http", status, detail)
     return render(kind, detail, request, headers=headers)

@@ -95,6 +95,10 @@ class Settings(BaseSettings):
         pattern=r"^s3://[^/]+(/.*)?$",
         description="`s3://bucket/prefix` where archives are kept and served from, instead of the data folder; endpoint, region and keys come from `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`; `AWS_ALLOW_HTTP=true` where the endpoint is not HTTPS",
     )
+    callback_hosts: str | None = Field(
+        None,
+        description="hosts that jobs may call back, `host` or `host:port`, separated by commas; without any, no callbacks",
+    )
     basemap: Path | None = Field(None, description="PMTiles base map of your own")
     review_sample_rate: float = Field(
         0.01,

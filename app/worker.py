@@ -17,6 +17,7 @@ from app.linkage import following, tallies
 from app.maps import past_days
 from app.maps.upkeep import Upkeep
 from app.ogc.processes import jobs as processes
+from app.ogc.processes.callbacks import Unreached
 from app.registry.permits import expiry
 from app.screening import service as screening
 from app.settings import Settings
@@ -75,6 +76,13 @@ def tasks(services: Services) -> procrastinate.Blueprint:
     @blueprint.task(name=processes.TASK, queue=jobs.QUEUE)
     def run_process(job_id: str) -> None:
         processes.work(services, UUID(job_id))
+
+    # Tried again after 5 s, 25 s, 2 min, 10 min and 1 h.
+    again = procrastinate.RetryStrategy(max_attempts=5, exponential_wait=5, retry_exceptions=[Unreached])
+
+    @blueprint.task(name=processes.TELL, queue=jobs.QUEUE, retry=again)
+    def run_callback(job_id: str) -> None:
+        processes.tell(services, UUID(job_id))
 
     @blueprint.periodic(cron="17 3 * * *")
     @blueprint.task(name="expire_results", queue=jobs.QUEUE, queueing_lock="expire_results")

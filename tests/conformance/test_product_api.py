@@ -166,3 +166,17 @@ def test_whatever_is_asked_the_answer_is_documented_and_no_fault(web: tuple[Test
 
     ask()
     assert {200, 400, 404} <= seen
+
+
+def test_the_address_of_another_operation_is_a_405(client: TestClient, keys: served.Accounts) -> None:
+    """It would be read as the number of a candidate, too."""
+    answer = client.get("/api/candidates/decisions", headers={"X-API-Key": keys.nation})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_a_filter_language_that_is_none_is_refused_also_without_a_filter(
+    client: TestClient, keys: served.Accounts
+) -> None:
+    asked = {"by": "region", "filter-lang": "ecql"}
+    answer = client.get("/api/statistics/intakes", params=asked, headers={"X-API-Key": keys.nation})
+    assert answer.status_code == 400

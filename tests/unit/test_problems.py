@@ -65,5 +65,25 @@ def test_a_bad_parameter_is_400_and_never_422() -> None:
     assert answer.json()["errors"][0]["where"] == "path.n"
 
 
+def test_the_address_of_another_operation_is_no_bad_value_of_a_path() -> None:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/number/sums")
+    def sums() -> None: ...
+
+    @app.get("/number/{n}")
+    def number(n: int) -> int:
+        return n
+
+    web = TestClient(app)
+    answer = web.get("/number/sums")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["type"] == "/problems/method-not-allowed"
+    assert web.get("/number/x").status_code == 400
+    assert web.get("/number/7").json() == 7
+    assert web.post("/number/sums").status_code == 200
+
+
 def test_slugs_are_unique_and_every_exception_class_is_in_the_table() -> None:
     assert all(cls in problems.TABLE for cls in errors.ShuituError.__subclasses__())

@@ -16,12 +16,14 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.errors import NotFound, ShuituError
 from app.logging import get
+from app.ogc.processes import callbacks
 from app.ogc.processes.process import Dismissed, Json, Result
 from app.ogc.processes.registry import PROCESSES
 from app.problems import UNEXPECTED, ProblemType, kind_of
 
 log = get(__name__)
 TASK = "run_process"
+TELL = "run_callback"
 KEPT_DAYS = 7
 """Results are kept so long."""
 NOTE_EVERY_S = 0.5
@@ -123,11 +125,12 @@ def work(services: Services, job: UUID) -> None:
     with transaction(services.engine, actor) as session:
         record = session.execute(
             text("""update shuitu.process_jobs set status = 'running', started = coalesce(started, now()), updated = now()
-                    where id = :id and status in ('accepted', 'running') returning process, request"""),
+                    where id = :id and status in ('accepted', 'running') returning *"""),
             {"id": job},
         ).first()
     if record is None:
         return
+    _say_that_it_runs(services, dict(record._mapping))
     folder = folder_of(services, job)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -146,6 +149,24 @@ def work(services: Services, job: UUID) -> None:
         kept = _end(services, job, actor, "failed", problem=_problem(UNEXPECTED, detail))
     if not kept:  # dismissed, perhaps in its last moment
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say_that_it_runs(services: Services, record: Mapping[str, Any]) -> None:
+    """Now or never: when the queue comes to it, the job has ended."""
+    try:
+        callbacks.tell(services.settings, record)
+    except callbacks.Unreached as error:
+        log.info("subscriber not told that its job runs", job=str(record["id"]), problem=str(error))
+
+
+def tell(services: Services, job: UUID) -> None:
+    """Tell the subscriber how its job ended. Raises callbacks.Unreached if that may work later."""
+    with transaction(services.engine, system("find-job")) as session:
+        try:
+            record = find(session, job)
+        except NotFound:  # expired
+            return
+    callbacks.tell(services.settings, record)
 
 
 def _problem(kind: ProblemType, detail: str) -> Json:
@@ -176,7 +197,7 @@ def _end(
             text("""update shuitu.process_jobs set status = :status, results = cast(:results as jsonb), problem = cast(:problem as jsonb),
                       progress = case when :status = 'successful' then 100 else progress end, message = :message,
                       finished = now(), updated = now()
-                    where id = :id and status in ('accepted', 'running') returning 1"""),
+                    where id = :id and status in ('accepted', 'running') returning *"""),
             {
                 "status": status,
                 "results": json.dumps(results or {}, ensure_ascii=False, default=str),
@@ -185,6 +206,9 @@ def _end(
                 "id": job,
             },
         ).first()
+        # In the same transaction: whatever is killed then, it is told, before any long job that waits.
+        if found is not None and callbacks.message(dict(found._mapping)):
+            services.defer(TELL, session, priority=1, job_id=str(job))
     return found is not None
 
 

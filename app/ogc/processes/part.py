@@ -9,7 +9,7 @@ from app.ogc.links import Addresses, Link
 from app.ogc.negotiate import HTML, JSON
 from app.ogc.openapi_parameters import parameter
 from app.ogc.part import Part
-from app.ogc.processes import job_routes, routes
+from app.ogc.processes import callbacks, job_routes, routes
 from app.ogc.processes.answers import DEFAULT_LIMIT, MAX_LIMIT
 from app.ogc.processes.documents import JOBS, PROCESSES
 from app.ogc.processes.job_routes import STATES
@@ -20,7 +20,16 @@ from layers.model import Audience, Layer
 Json = dict[str, Any]
 CLASSES = tuple(
     f"http://www.opengis.net/spec/ogcapi-processes-1/1.0/conf/{name}"
-    for name in ("core", "ogc-process-description", "json", "html", "oas30", "job-list", "dismiss")
+    for name in (
+        "core",
+        "ogc-process-description",
+        "json",
+        "html",
+        "oas30",
+        "job-list",
+        "dismiss",
+        "callback",
+    )
 )
 
 
@@ -101,6 +110,21 @@ def paths(layers: Sequence[Layer], audience: Audience) -> Json:
     return found
 
 
+CALLBACKS = {
+    callbacks.SUCCESS: "结果 · The results",
+    callbacks.STARTED: "任务状态，开始时 · The status of the job, when it starts",
+    callbacks.FAILED: "任务状态，失败时 · The status of the job, when it has failed",
+}
+SUBSCRIBER: Json = {
+    "type": "object",
+    "description": "任务进展告知何处；主机须经管理员允许 · where to tell what becomes of the job; the operator must allow the host",
+    "required": [callbacks.SUCCESS],
+    "properties": {
+        name: {"type": "string", "format": "uri", "description": text} for name, text in CALLBACKS.items()
+    },
+}
+
+
 def _execution(name: str, label: str, results: Json) -> Json:
     one = OFFERED[name]
     required = [key for key, declared in one.inputs.items() if declared.required]
@@ -117,6 +141,7 @@ def _execution(name: str, label: str, results: Json) -> Json:
             "inputs": inputs,
             "outputs": {"type": "object"},
             "response": {"type": "string", "enum": ["raw", "document"], "default": "raw"},
+            "subscriber": SUBSCRIBER,
         },
     }
     created = {
@@ -130,7 +155,16 @@ def _execution(name: str, label: str, results: Json) -> Json:
     made = _operation(
         f"{name}.execute", label, {**results, "201": created}, ("prefer",), ("400", "403", "404")
     )
-    return made | {"requestBody": {"required": True, "content": {JSON: {"schema": body}}}}
+    return made | {
+        "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
+        "callbacks": {name: _callback(name, text) for name, text in CALLBACKS.items()},
+    }
+
+
+def _callback(name: str, text: str) -> Json:
+    told = {"description": text, "required": True, "content": {JSON: {"schema": {"type": "object"}}}}
+    answers = {"2XX": {"description": "收到 · Received"}}
+    return {f"{{$request.body#/subscriber/{name}}}": {"post": {"requestBody": told, "responses": answers}}}
 
 
 def _input(declared: Input) -> Json:

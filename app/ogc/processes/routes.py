@@ -19,7 +19,7 @@ from app.ogc.bodies import json_object
 from app.ogc.links import Link
 from app.ogc.negotiate import DOCUMENT, JSON
 from app.ogc.pages import Row, Section, page
-from app.ogc.processes import documents, exporting, jobs
+from app.ogc.processes import callbacks, documents, exporting, jobs
 from app.ogc.processes.answers import (
     Told,
     html_page,
@@ -111,10 +111,13 @@ async def execute(asked: Asked) -> Response:
         "response": _response(body),
         "inputs": await run_in_threadpool(one.check, asked.services, asked.actor, inputs),
     }
+    told = callbacks.subscriber(asked.services.settings, body.get("subscriber"), asked.at.base)
     later = _prefers_later(asked.request)
     if "sync-execute" in one.modes and not later:
         await _require_quick(asked, one, request["inputs"])
         return await _now(asked, one, request)
+    if told:  # who waits for the answer is told by it
+        request["subscriber"] = told
     job = await in_scope(
         asked, lambda session: jobs.put(asked.services, session, asked.actor, one.id, request, queue=True)
     )

@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.worker import tasks
 from tests import served
 from tests.conformance.processes.asking import key_of
+from tests.conformance.processes.listening import Receiver, receiver
 from tests.served import Accounts
 
 
@@ -34,7 +35,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def web(database_and_keys: tuple[Dsns, Accounts], folder: Path) -> Iterator[TestClient]:
+def listening() -> Iterator[Receiver]:
+    """What jobs may call back: the service and its worker are started with it as their setting."""
+    with receiver() as made, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHUITU_CALLBACK_HOSTS", f"example.cn, {made.host}")
+        yield made
+
+
+@pytest.fixture(scope="package")
+def web(database_and_keys: tuple[Dsns, Accounts], folder: Path, listening: Receiver) -> Iterator[TestClient]:
     with served.serving(database_and_keys[0], folder) as client:
         client.headers["X-API-Key"] = database_and_keys[1].nation
         yield client
@@ -46,7 +55,9 @@ def keys(database_and_keys: tuple[Dsns, Accounts]) -> Accounts:
 
 
 @pytest.fixture(scope="package")
-def services(database_and_keys: tuple[Dsns, Accounts], folder: Path) -> Iterator[Services]:
+def services(
+    database_and_keys: tuple[Dsns, Accounts], folder: Path, listening: Receiver
+) -> Iterator[Services]:
     made = wiring.services(Settings(database_url=database_and_keys[0].admin, data_dir=folder))
     yield made
     made.engine.dispose()
