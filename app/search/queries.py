@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.db import matching
 from app.errors import TooCostly
-from app.registry import names
 
 # Exact keys first, then beginnings, then the rest. Each way finds some by its own index, whatever millions it could find,
 # and only these are put in order: an index of trigrams knows no order.
@@ -31,14 +31,12 @@ select 'permit' as kind, p.id, p.permit_no as title,
        concat_ws(' · ', p.holder_name, nullif(p.place, ''), case when p.former is not null then '原编号 ' || p.former end) as subtitle,
        st_x(g.geom) as lon, st_y(g.geom) as lat
 from (
-  select f.* from (
-    (select id, permit_no, holder_name, place, county_code, null::text as former from shuitu.permits where permit_no = upper(:q) limit :n)
-    union (select id, permit_no, holder_name, place, county_code, null from shuitu.permits where permit_no ilike :b or holder_name {like} :b limit :some)
-    {anywhere}) f
-  union all
-  select p.id, p.permit_no, p.holder_name, p.place, p.county_code, upper(:q) from shuitu.permits p
-  where p.permit_no <> upper(:q) and (p.previous_number = upper(:q)
-    or p.id in (select h.id from shuitu.permit_history h where h.permit_no = upper(:q)))
+  {some_permits} where permit_no = upper(:q) limit :n)
+  union {some_permits} where permit_no {like} upper(:b) limit :some)
+  union {some_permits} where holder_name {like} :b limit :some)
+  {anywhere}
+  union {former} where p.previous_number = upper(:q) and p.permit_no <> upper(:q) limit :n)
+  union {former} where p.id in (select h.id from shuitu.permit_history h where h.permit_no = upper(:q)) and p.permit_no <> upper(:q) limit :n)
 ) p
 cross join lateral (select coalesce(
   (select st_centroid(st_collect(i.geom)) from shuitu.permit_intakes pi
@@ -48,8 +46,11 @@ cross join lateral (select coalesce(
 where g.geom is not null
 order by (p.permit_no = upper(:q) or p.former is not null) desc, length(p.holder_name), p.id limit :n"""
 PERMITS_ANYWHERE = """
-    union (select id, permit_no, holder_name, place, county_code, null from shuitu.permits where permit_no ilike :p limit :some)
-    union (select id, permit_no, holder_name, place, county_code, null from shuitu.permits where holder_name {like} :p limit :some)"""
+  union {some_permits} where permit_no {like} upper(:p) limit :some)
+  union {some_permits} where holder_name {like} :p limit :some)"""
+# Each way by its own index: with `or` between them all permits are read.
+COLUMNS = "(select p.id, p.permit_no, p.holder_name, p.place, p.county_code, {former} as former from shuitu.permits p"
+PARTS = {"some_permits": COLUMNS.format(former="null::text"), "former": COLUMNS.format(former="upper(:q)")}
 CANDIDATES = """
 select 'candidate' as kind, id, code as title, kind || ' · ' || category as subtitle,
        st_x(st_pointonsurface(geom)) as lon, st_y(st_pointonsurface(geom)) as lat
@@ -69,7 +70,7 @@ which no index knows, or a text made of what every name holds, can take longer, 
 
 def find(session: Session, words: str, limit: int, *, officer: bool) -> list[dict[str, Any]]:
     """Regions for everyone; the register, permits and candidates for officers, in their scope."""
-    q, anywhere = words.strip(), names.pattern(words.strip())
+    q, anywhere = words.strip(), matching.pattern(words.strip())
     given = {"q": q, "e": anywhere[1:-1], "b": anywhere[1:], "p": anywhere, "n": limit, "some": SOME}
     found = [_rows(session, REGIONS, given)]
     if officer:
@@ -94,9 +95,9 @@ def _rows(session: Session, statement: str, given: dict[str, Any]) -> Rows:
 
 def _wide(session: Session, statement: str, anywhere: str, given: dict[str, Any]) -> Rows:
     """Names that hold the text anywhere, or those that begin with it if that takes too long."""
-    like = names.operator(given["q"])
+    parts = PARTS | {"like": matching.operator(given["q"])}
     try:
-        with session.begin_nested(), names.within(session, PATIENCE_MS / 1000):
-            return _rows(session, statement.format(like=like, anywhere=anywhere.format(like=like)), given)
+        with session.begin_nested(), matching.within(session, PATIENCE_MS / 1000):
+            return _rows(session, statement.format(anywhere=anywhere.format(**parts), **parts), given)
     except TooCostly:
-        return _rows(session, statement.format(like=like, anywhere=""), given)
+        return _rows(session, statement.format(anywhere="", **parts), given)

@@ -102,7 +102,7 @@ def _asked(web: TestClient, path: str, key: str) -> tuple[float, float]:
         began = time.perf_counter()
         answer = web.get(path, headers={"X-API-Key": key})
         took.append((time.perf_counter() - began) * 1000)
-        if answer.status_code not in (200, 404, 422):
+        if answer.status_code != 200 and "too-costly" not in answer.text:
             raise SystemExit(f"{path}: {answer.status_code} {answer.text[:300]}")
     return took[0], min(took[1:])
 
