@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from app.actor import Actor, Permission
 from app.deps import ServicesDep, Tx, base_url, require
 from app.errors import InvalidInput
-from app.imagery import service
+from app.imagery import service, warming
 from app.imagery.schemas import ENDINGS, Ending, Render, SceneOut, TileJson
 
 router = APIRouter(tags=["imagery"])
@@ -30,7 +30,10 @@ def scenes(
     if covers is not None:
         lon, lat = (float(part) for part in covers.split(","))
         at = (lon, lat)
-    return [SceneOut.model_validate(row) for row in service.listed(tx, at)]
+    found = [SceneOut.model_validate(row) for row in service.listed(tx, at)]
+    if found:
+        warming.begin()
+    return found
 
 
 @router.get("/imagery/{scene_id}/tilejson.json")

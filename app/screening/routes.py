@@ -28,7 +28,7 @@ from app.screening.schemas import (
     NewDecisions,
     NewNote,
     NewOutline,
-    ProfilePoint,
+    ProfileOut,
     State,
     Undone,
 )
@@ -148,9 +148,9 @@ def redraw(
 
 
 @router.get("/candidates/{candidate_id}/profile")
-def profile(candidate_id: int, tx: Tx, actor: Actor = require(Permission.READ)) -> list[ProfilePoint]:
-    """Indices of the object and its surroundings on every scene on file that shows it, oldest first."""
-    return [ProfilePoint.model_validate(point) for point in at_dates(tx, candidate_id)]
+def profile(candidate_id: int, tx: Tx, actor: Actor = require(Permission.READ)) -> ProfileOut:
+    """Indices of the object and its surroundings on the newest 60 scenes on file that show it, oldest first."""
+    return ProfileOut.model_validate(at_dates(tx, candidate_id))
 
 
 @router.get("/candidates/{candidate_id}/chips/{which}.png", response_class=FileResponse)

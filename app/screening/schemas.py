@@ -109,6 +109,14 @@ class ProfilePoint(BaseModel):
     around_ndmi: float | None
 
 
+class ProfileOut(BaseModel):
+    points: list[ProfilePoint]
+    scenes: int
+    """On file at this place."""
+    considered: int
+    """The newest of them: no more are looked at."""
+
+
 class CandidateOut(CandidateRow):
     run_id: int
     raw_score: float | None

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.actor import Actor
 from app.changes import service as changes
-from app.regions import locate
+from app.regions import agencies, locate
 from app.screening import calibrating, rules
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ def store(
     codes = counties.county_of(
         np.array([p.x for p in points], np.float64), np.array([p.y for p in points], np.float64)
     )
+    basins = agencies.of_places(session, [p.x for p in points], [p.y for p in points], codes.tolist())
     known = _known(session, found.candidates)
     calibrated = calibrating.in_use(session, actor.jurisdiction)
     counts = dict.fromkeys(COUNTED, 0)
-    touched: set[int] = set()
+    touched: set[tuple[int, int]] = set()
     j = actor.jurisdiction
-    for candidate, code in zip(found.candidates, codes.tolist(), strict=True):
+    for candidate, code, basin in zip(found.candidates, codes.tolist(), basins, strict=True):
         if not (j.lo <= code < j.hi or j.basin is not None):
             counts["outside_jurisdiction"] += 1
             continue
@@ -52,17 +53,25 @@ def store(
         values = _values(candidate, folder, found.facts) | {
             "run_id": run_id, "run_part": part, "generated": generated,
             "score": calibrated(candidate.raw_score, candidate.score),
+            # What an agency finds is its own; others find for the agency of the place.
+            "basin_id": j.basin or basin,
         }  # fmt: skip
         if before is not None:
             session.execute(text(UPDATE), values | {"id": before.id})
             counts["updated"] += 1
         else:
-            session.execute(text(INSERT), values | {"county_code": code, "basin_id": j.basin})
+            session.execute(text(INSERT), values | {"county_code": code})
             counts["new"] += 1
-        touched.add(code)
-    for code in sorted(touched):
+        touched.add((code, values["basin_id"] or 0))
+    for code, agency in sorted(touched):
         changes.record(
-            session, actor.username, "candidates", "detect", code, basin_id=j.basin, facts={"run": run_id}
+            session,
+            actor.username,
+            "candidates",
+            "detect",
+            code,
+            basin_id=agency or None,
+            facts={"run": run_id},
         )
     return counts
 
@@ -80,7 +89,7 @@ select n, 'YG-' || lpad(n::text, 6, '0'), :county_code, :basin_id, {", ".join(CA
 from nextval(pg_get_serial_sequence('shuitu.candidates', 'id')) n"""
 UPDATE = f"""
 update shuitu.candidates set {", ".join(f"{c} = {CAST.get(c, ':' + c)}" for c in COLUMNS)}, geom = {SHAPE},
-  version = version + 1, recorded_at = now() where id = :id"""
+  basin_id = coalesce(basin_id, :basin_id), version = version + 1, recorded_at = now() where id = :id"""
 
 
 def _values(c: Candidate, folder: str, run: dict[str, Any]) -> dict[str, Any]:

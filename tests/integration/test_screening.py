@@ -15,7 +15,7 @@ from app.actor import system
 from app.db.engine import transaction
 from app.deps import Services
 from app.imagery import service as imagery
-from app.screening import service
+from app.screening import profiles, service
 
 NATION = system("test")
 SIZE, WEST, SOUTH, SIDE = 600, 119.17, 32.08, 0.054
@@ -168,3 +168,52 @@ def test_a_run_can_be_asked_for_and_is_a_job(
         ).status_code
         == 400
     )
+
+
+def basins(services: Services) -> set[tuple[int, int | None]]:
+    with transaction(services.engine, NATION) as session:
+        rows = session.execute(text("select distinct county_code, basin_id from shuitu.candidates"))
+        return {(row.county_code, row.basin_id) for row in rows}
+
+
+def test_a_run_of_the_nation_finds_for_the_basin_agency_of_the_place(
+    first: dict[str, Any], services: Services, scene_ids: list[int]
+) -> None:
+    """By the county's register where it names one agency only, by an agency's outline wherever there is one."""
+    assert {basin for _, basin in basins(services)} == {None}
+    with transaction(services.engine, NATION) as session:
+        session.execute(
+            text("""
+            insert into shuitu.basin_agencies (id, code, name) values (1, 'CJ', '长江委'), (3, 'HW', '淮委')
+            on conflict do nothing""")
+        )
+        session.execute(text("update shuitu.candidates set state = 'suspected', redrawn = false"))
+        # One without an agency does not matter; 宝应 names two, which says nothing of a place between.
+        session.execute(
+            text("""insert into shuitu.intakes (code, name, county_code, basin_id, source_type, geom)
+                    select 'B' || n, 'B' || n, county, basin, 'surface_water', st_setsrid(st_makepoint(lon, 32.01), 4490)
+                    from (values (1, 321084, 3, 119.01), (2, 321084, null, 119.01), (3, 321023, 1, 119.39), (4, 321023, 3, 119.39))
+                      as t(n, county, basin, lon)""")
+        )
+    detect(services, scene_ids)
+    assert basins(services) == {(321084, 3), (321023, None)}
+    with transaction(services.engine, NATION) as session:
+        session.execute(
+            text("""update shuitu.basin_agencies set geom = (
+            select st_multi(geom) from shuitu.regions where code = 321023) where id = 1""")
+        )
+    detect(services, scene_ids)
+    assert basins(services) == {(321084, 3), (321023, 1)}
+
+
+def test_a_profile_says_how_many_scenes_it_left_out(
+    first: dict[str, Any], log_in: Callable[[str], TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = log_in("admin")
+    one = web.get("/api/candidates", params={"limit": 1}).json()["items"][0]
+    told = web.get(f"/api/candidates/{one['id']}/profile").json()
+    assert (told["scenes"], told["considered"]) == (2, 2)
+    assert [point["date"] for point in told["points"]] == ["2022-05-12", "2024-05-12"]
+    monkeypatch.setattr(profiles, "MOST_SCENES", 1)
+    told = web.get(f"/api/candidates/{one['id']}/profile").json()
+    assert (told["scenes"], told["considered"]) == (2, 1)

@@ -1045,7 +1045,7 @@ export interface paths {
         };
         /**
          * Profile
-         * @description Indices of the object and its surroundings on every scene on file that shows it, oldest first.
+         * @description Indices of the object and its surroundings on the newest 60 scenes on file that show it, oldest first.
          */
         get: operations["profile_api_candidates__candidate_id__profile_get"];
         put?: never;
@@ -4558,6 +4558,15 @@ export interface components {
             /** Members */
             members: components["schemas"]["MemberOut"][];
         };
+        /** ProfileOut */
+        ProfileOut: {
+            /** Points */
+            points: components["schemas"]["ProfilePoint"][];
+            /** Scenes */
+            scenes: number;
+            /** Considered */
+            considered: number;
+        };
         /**
          * ProfilePoint
          * @description Indices of the object and its surroundings on one date; None where a band for it is missing.
@@ -7338,7 +7347,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProfilePoint"][];
+                    "application/json": components["schemas"]["ProfileOut"];
                 };
             };
             400: components["responses"]["Problem400"];
