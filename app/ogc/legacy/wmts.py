@@ -1,5 +1,6 @@
 """WMTS 1.0.0 (07-057r7), by key and value and by resource: tiles as pictures and as vectors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +72,8 @@ def report(kvp: Kvp, error: Refused) -> tuple[str, str]:
     return rendered("exceptions.xml", version="1.0.0", **facts).decode(), "text/xml; charset=utf-8"
 
 
-@service(router, "/wmts", report)
-async def wmts(asked: Asked, kvp: Kvp) -> Response:
+def requested(kvp: Kvp) -> str:
+    """The operation asked for, in lower case. Raises Refused for another service or version."""
     if kvp.get("SERVICE", "WMTS").upper() != "WMTS":
         raise Refused("InvalidParameterValue", "SERVICE 应为 WMTS (SERVICE is WMTS)", "SERVICE")
     # A bare address, as people paste it, means the capabilities; a tile is asked for by name (07-057r7, table 25).
@@ -80,9 +81,16 @@ async def wmts(asked: Asked, kvp: Kvp) -> Response:
     if request == "getcapabilities":
         if (versions := kvp.texts("ACCEPTVERSIONS")) and "1.0.0" not in versions:
             raise Refused("VersionNegotiationFailed", "只支持 1.0.0 (only 1.0.0)", "AcceptVersions")
-        return await capabilities(asked)
-    if kvp.get("VERSION", "1.0.0") != "1.0.0":
+    elif kvp.get("VERSION", "1.0.0") != "1.0.0":
         raise Refused("InvalidParameterValue", "VERSION 应为 1.0.0 (VERSION is 1.0.0)", "VERSION")
+    return request
+
+
+@service(router, "/wmts", report)
+async def wmts(asked: Asked, kvp: Kvp) -> Response:
+    request = requested(kvp)
+    if request == "getcapabilities":
+        return await capabilities(asked)
     if request == "gettile":
         return await tile(asked, kvp)
     if request == "getfeatureinfo":
@@ -113,6 +121,7 @@ async def capabilities(asked: Asked) -> Response:
         "wmts.xml",
         url=url(asked, "wmts"),
         metadata=templated(asked, "wmts", "1.0.0", "WMTSCapabilities.xml"),
+        operations=("GetCapabilities", "GetTile", "GetFeatureInfo"),
         formats=list(FORMATS),
         info=INFO,
         sets=list(GRIDS.values()),
@@ -147,11 +156,16 @@ def _asked_for(asked: Asked, kvp: Kvp) -> tuple[Shown, Grid, Address]:
     theme = "light" if theme.lower() == "default" else theme
     if theme not in TITLES:
         raise Refused("InvalidParameterValue", f"没有样式 {theme[:60]!r} (no such style)", "STYLE")
-    grid = GRIDS.get(kvp.needed("TILEMATRIXSET"))
+    return Shown(layer, theme), *address_of(kvp, GRIDS)
+
+
+def address_of(kvp: Kvp, grids: Mapping[str, Grid]) -> tuple[Grid, Address]:
+    """The tile of one of these sets. Raises Refused."""
+    grid = grids.get(kvp.needed("TILEMATRIXSET"))
     if grid is None:
         raise Refused(
             "InvalidParameterValue",
-            f"切片方案为 {'、'.join(GRIDS)} 之一 (one of these sets)",
+            f"切片方案为 {'、'.join(grids)} 之一 (one of these sets)",
             "TILEMATRIXSET",
         )
     level = kvp.needed("TILEMATRIX")
@@ -166,7 +180,7 @@ def _asked_for(asked: Asked, kvp: Kvp) -> tuple[Shown, Grid, Address]:
         wrong = "TILEROW" if not row.isdigit() or (whole and int(row) >= matrix.height) else "TILECOL"
         code = "TileOutOfRange" if whole else "InvalidParameterValue"
         raise Refused(code, str(error), wrong) from None
-    return Shown(layer, theme), grid, address
+    return grid, address
 
 
 async def tile(asked: Asked, kvp: Kvp) -> Response:
