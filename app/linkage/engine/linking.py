@@ -108,8 +108,14 @@ def train(left: pa.Table, right: pa.Table, b: Side, blocks: Blocks, settings: Li
     a = cleaned(_some(left, settings.training_rows, rng))
     within = cleaned(_some(right, NEGATIVE_ROWS, rng))
     model = Model.prior(Statistics.of(a, b))
-    seen = sample(a, b, blocks, model, within)
+    seen = sample(a, b, blocks, model, within, cleaned(_thinned(left, len(right), rng)))
     return refined(estimated(model, seen, settings), seen)
+
+
+def _thinned(left: pa.Table, rows_b: int, rng: np.random.Generator) -> pa.Table:
+    """A part of A that lies no denser than B: how near and alike other rows are depends on how many there are."""
+    some = _some(left, NEGATIVE_ROWS, rng)
+    return some.filter(pa.array(rng.random(len(some)) * len(left) < rows_b))
 
 
 def _some(table: pa.Table, most: int, rng: np.random.Generator) -> pa.Table:

@@ -2,8 +2,11 @@
 
 First Splink's expectation maximisation, pair by pair; then the same step with rivals (`rivals.py`): each row
 has one partner at most, which tells far more about small and crowded registers than pairs alone do.
-What is not the same is learnt from pairs *within* side B as well, for no two of its rows are the same intake:
-neighbouring wells of one holder with nearly the same name, which strangers drawn at random would never show.
+What is not the same is learnt from pairs *within* each side, for no two of its rows are the same intake: neighbouring wells
+of one holder with nearly the same name, which strangers drawn at random would never show. Both sides are asked: where one
+was copied from the other, rows of the original lie nearer to each other, and rows of the copy further apart, than rows of the
+one to rows of the other. Pairs between the sides are not: the likeliest of them are matches, and without these the others
+would say that likeness never comes by chance.
 """
 
 from collections.abc import Mapping
@@ -42,18 +45,16 @@ class Sample:
     measured: Mapping[str, Measured]
     levels: Mapping[str, Levels]
     unlike: Mapping[str, Levels]
-    """Levels of pairs within B."""
+    """Levels of pairs within a side."""
     commonness: Commonness
 
 
 MOST_SHARE = 0.97
 MOST_PER_ROW = 1.1
-UNLIKELY = 0.1
-"""Pairs more probable than this teach nothing of what is not the same: half-believed true pairs would."""
 
 
-def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side) -> Sample:
-    """Candidates of `a` in `b`, and of `within` (a part of `b`) in `b`."""
+def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side, of_a: Side) -> Sample:
+    """Candidates of `a` in `b`, of `within` (a part of `b`) in `b`, and of `of_a` (a part of side A) in itself."""
     i, j = blocks.candidates(a)
     measured = measures(a, b, i, j, model.statistics)
     levels = all_levels(measured)
@@ -62,15 +63,11 @@ def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side) -> Samp
     x, y = x[other], y[other]
     neighbours = all_levels(measures(within, b, x, y, model.statistics))
     commonness = Commonness.among(a, within, x, neighbours, model.statistics)
-    return Sample(a, b, i, j, measured, levels, _without_duplicates(neighbours), commonness)
-
-
-def _without_duplicates(levels: Mapping[str, Levels]) -> Mapping[str, Levels]:
-    """Pairs within a side that agree in everything said are the same intake twice."""
-    agree = np.ones(len(levels["name"]), bool)
-    for name in ("distance", "name", "number", "holder", "code"):
-        agree &= levels[name] <= 0
-    return {name: found[~agree] for name, found in levels.items()}
+    x, y = Blocks(of_a).candidates(of_a)
+    x, y = x[x != y], y[x != y]
+    others = all_levels(measures(of_a, of_a, x, y, model.statistics))
+    unlike = {name: np.concatenate([found, others[name]]) for name, found in neighbours.items()}
+    return Sample(a, b, i, j, measured, levels, unlike, commonness)
 
 
 def estimated(model: Model, seen: Sample, settings: LinkSettings) -> Model:
@@ -106,8 +103,7 @@ def refined(model: Model, seen: Sample) -> Model:
 def _maximised(model: Model, seen: Sample, p: Floats) -> Model:
     prior = Model.prior(model.statistics)
     m, u, u_kin = {}, {}, {}
-    other = np.where(p < UNLIKELY, 1 - p, 0.0)
-    related, unlike_kin = kin(seen.levels), kin(seen.unlike)
+    related = kin(seen.unlike)
     with_holders = bool((seen.levels["holder"] >= 0).mean() > 0.5) if len(p) else False
     for comparison in COMPARISONS:
         name, size = comparison.name, len(comparison.levels)
@@ -115,9 +111,8 @@ def _maximised(model: Model, seen: Sample, p: Floats) -> Model:
         m[name] = np.maximum(_smoothed(same, prior.m[name]), prior.m[name] * LEAST_OF_PRIOR)
         m[name] /= m[name].sum()
         strangers, relatives = (
-            _counted(seen.levels[name][which], other[which], size)
-            + _counted(seen.unlike[name][within], np.ones(int(within.sum())), size)
-            for which, within in ((~related, ~unlike_kin), (related, unlike_kin))
+            _counted(seen.unlike[name][which], np.ones(int(which.sum())), size)
+            for which in (~related, related)
         )
         everyone = strangers + relatives
         # Without holders, kin are known by their name alone, which then says of strangers what it says of everyone.
