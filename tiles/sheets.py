@@ -7,13 +7,16 @@ is folded (`tiles.functions`, `tiles.fold`): where one waits, whoever reads must
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import psycopg
 
 from layers.derive.columns import quote, relation
@@ -31,6 +34,8 @@ BETWEEN = "\\x00"
 """Between texts: PostgreSQL has no zero in one."""
 NONE = "\udcff"
 """The byte ff, which no UTF-8 has, as `surrogateescape` reads it: there is no text."""
+ESCAPED = re.compile('["\\\\\x01-\x1f]')
+"""What JSON wants escaped."""
 OTHER = 255
 """A value that the declaration does not list. What has one is read from the view."""
 READ = (Path(__file__).parent / "sql" / "sheets.sql").read_text("utf-8")
@@ -193,6 +198,37 @@ class Sheets:
         missing = np.isnan(data) if one.kind == "f8" else data == np.iinfo(np.int64).min
         found: list[Any] = data.tolist()
         return [None if gone else value for value, gone in zip(found, missing.tolist(), strict=True)] if missing.any() else found  # fmt: skip
+
+    def json(self, name: str, at: Array) -> list[str] | None:
+        """The same as JSON texts, as orjson writes them, a column at a time."""
+        one = fields(self.layer)[name]
+        if one.kind == "county":
+            return numbers_json(self.counties[at].astype(np.int64))
+        sent = self._columns[name]
+        if not one.kind:
+            text = sent.decode("utf-8", "surrogateescape")
+            if ESCAPED.search(text):
+                return [orjson.dumps(value).decode() for value in self.values(name, at) or ()]
+            quoted = '"' + text.replace("\0", '"\0"') + '"'
+            return _picked(quoted.replace(f'"{NONE}"', "null").split("\0"), at)
+        if one.kind == "u1":
+            digits = np.frombuffer(sent, np.uint8)[at]
+            told = ["null", *(orjson.dumps(value).decode() for value in one.values)]
+            return None if (digits == OTHER).any() else [told[i] for i in digits.tolist()]
+        data = arrays.numbers(sent, one.kind)[at]
+        if one.kind == "i8":
+            missing = np.iinfo(np.int64).min
+            return ["null" if text == str(missing) else text for text in numbers_json(data)]
+        return numbers_json(data)
+
+
+def numbers_json(data: Array) -> list[str]:
+    """A text each; NaN is null."""
+    return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+
+
+def _picked(texts: list[str], at: Array) -> list[str]:
+    return list(itemgetter(*at.tolist())(texts)) if len(at) > 1 else [texts[i] for i in at.tolist()]
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────

@@ -53,7 +53,9 @@ async def page(asked: Asked) -> Answer:
 
 async def _made(asked: Asked, layer: Layer, query: ItemsQuery) -> tuple[Answer, str]:
     """A page, and a snapshot from before it was read."""
-    found = await asked.store.page(layer, asked.viewer, query, "jsonfg" if asked.media == JSONFG else "json")
+    form = "jsonfg" if asked.media == JSONFG else "json"
+    written = form == "json" and not asked.html
+    found = await asked.store.page(layer, asked.viewer, query, form, written=written)
     links = documents.items_links(
         asked.at, asked.media, layer, query, asked.request.query_params, found.after
     )
@@ -72,7 +74,7 @@ def _collection(asked: Asked, layer: Layer, query: ItemsQuery, found: Page, link
         {
             "type": "FeatureCollection",
             **root,
-            "features": found.features,
+            "features": found.features if found.text is None else orjson.Fragment(found.text),
             "links": as_json(links),
             **numbers,
             "numberReturned": found.returned,

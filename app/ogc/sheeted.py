@@ -3,6 +3,7 @@ of a thousand rows held against the jurisdiction one by one. The same features i
 page is read by key, as wherever a change waits to be folded.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,10 +26,58 @@ SCALE = float(10**DEGREE_DECIMALS)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows of a page, as a form wants them, and where it ends if more follow."""
+    """The features of a page, and where it ends if more follow."""
 
-    rows: list[Row]
+    sheets: sheets.Sheets
+    at: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    query: ItemsQuery
     after: Position | None
+
+    def rows(self) -> list[Row] | None:
+        """As a form wants them; None if they must be read by key."""
+        read, at = self.sheets, self.at
+        columns: list[list[object]] = [read.ids[at].tolist(), [None] * len(at)]
+        if self.query.geometry:
+            columns += [axis.tolist() for axis in self._axes()]
+        for name in self.names:
+            values = read.values(name, at)
+            if values is None:
+                return None
+            columns.append(values)
+        return list(zip(*columns, strict=True))
+
+    def json(self) -> bytes | None:
+        """As an array of GeoJSON: the same bytes that orjson makes of a form's features, column by column."""
+        read, at = self.sheets, self.at
+        if not len(at):
+            return b"[]"
+        columns = [sheets.numbers_json(read.ids[at])]
+        if self.query.geometry:
+            columns += [sheets.numbers_json(axis) for axis in self._axes()]
+        for name in self.names:
+            texts = read.json(name, at)
+            if texts is None:
+                return None
+            columns.append(texts)
+        return f"[{','.join(_features(self.names, self.query.geometry)(*columns))}]".encode()
+
+    def _axes(self) -> list[npt.NDArray[np.float64]]:
+        """Coordinates, as the form's own SQL rounds them."""
+        axes = [np.rint(degrees[self.at] * SCALE) / SCALE for degrees in (self.sheets.lons, self.sheets.lats)]
+        return axes[::-1] if self.query.crs.swapped else axes
+
+
+@lru_cache(maxsize=512)
+def _features(names: tuple[str, ...], geometry: bool) -> Callable[..., list[str]]:
+    """Makes GeoJSON of columns of JSON texts. Compiled, with the names of the declaration as literals, as those of a form."""
+    place = '{{"type":"Point","coordinates":[{x},{y}]}}' if geometry else "null"
+    told = ",".join(f'"{name}":{{p{i}}}' for i, name in enumerate(names))
+    text = '{{"type":"Feature","id":{id},"geometry":' + place + ',"properties":{{' + told + "}}}}"
+    columns = ", ".join(["id", *(("x", "y") if geometry else ()), *(f"p{i}" for i in range(len(names)))])
+    source = f"lambda *columns: [f{text!r} for {columns}, in zip(*columns)]"
+    made: Callable[..., list[str]] = eval(source, {})  # noqa: S307 - declared names only
+    return made
 
 
 def applies(layer: Layer, audience: Audience, query: ItemsQuery) -> bool:
@@ -84,7 +133,7 @@ def _blocks(box: Box) -> list[tuple[int, int]]:
     return found
 
 
-def rows(layer: Layer, audience: Audience, query: ItemsQuery, row: tuple[object, ...]) -> Found | None:
+def found(layer: Layer, audience: Audience, query: ItemsQuery, row: tuple[object, ...]) -> Found | None:
     """The page of what the statement gave; None if it must be read by key."""
     names = _names(layer, audience, query)
     read = sheets.Sheets.of(layer, names, row)
@@ -100,17 +149,7 @@ def rows(layer: Layer, audience: Audience, query: ItemsQuery, row: tuple[object,
     west, south, east, north = query.boxes[0]
     lons, lats = read.lons[at], read.lats[at]
     at = at[(lons >= west) & (lons <= east) & (lats >= south) & (lats <= north)]
-    columns: list[list[object]] = [read.ids[at].tolist(), [None] * len(at)]
-    if query.geometry:
-        # As the form's own SQL rounds them.
-        axes = [(np.rint(degrees[at] * SCALE) / SCALE).tolist() for degrees in (read.lons, read.lats)]
-        columns += axes[::-1] if query.crs.swapped else axes
-    for name in names:
-        values = read.values(name, at)
-        if values is None:
-            return None
-        columns.append(values)
-    return Found(list(zip(*columns, strict=True)), after)
+    return Found(read, at, names, query, after)
 
 
 def _near(

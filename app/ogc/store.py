@@ -56,10 +56,14 @@ class Page:
     """How many features match in all, where that is cheap to say."""
     snapshot: str = ""
     """One from before it was read: whatever that did not see may be missing."""
+    text: bytes | None = None
+    """The array of features as JSON, where it was written at once; then `features` is empty."""
+    number: int | None = None
+    """How many features the text has."""
 
     @property
     def returned(self) -> int:
-        return len(self.features)
+        return len(self.features) if self.number is None else self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,12 @@ class Store:
     hidden_bits: int
     _extents: dict[tuple[str, str], tuple[int, float, Extent]] = field(default_factory=dict)
 
-    async def page(self, layer: Layer, viewer: Viewer, asked: ItemsQuery, form: str = "json") -> Page:
-        """Raises InvalidInput if the filter or the CRS cannot be evaluated for some feature, TooCostly if it takes
+    async def page(
+        self, layer: Layer, viewer: Viewer, asked: ItemsQuery, form: str = "json", *, written: bool = False
+    ) -> Page:
+        """`written`: GeoJSON may come as text already.
+
+        Raises InvalidInput if the filter or the CRS cannot be evaluated for some feature, TooCostly if it takes
         too long, psycopg.OperationalError if the database cannot be reached.
         """
         made = form_of(layer, viewer.audience, asked, form)
@@ -89,7 +97,7 @@ class Store:
                 # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
                 small = layer.source.kind == "point"
                 if keyed.applies(layer, viewer, asked):
-                    found = await self._by_sheets(connection, layer, viewer, asked, made)
+                    found = await self._by_sheets(connection, layer, viewer, asked, made, written=written)
                     if found is None:
                         found = await self._by_key(connection, layer, viewer, asked, made)
                     if found is not None:
@@ -114,6 +122,8 @@ class Store:
         viewer: Viewer,
         asked: ItemsQuery,
         form: Form,
+        *,
+        written: bool,
     ) -> Page | None:
         """The same page as `_by_key`, by fewer rows; None if it must be read there."""
         audience = viewer.audience
@@ -122,16 +132,24 @@ class Store:
         read, snapshot = await together(
             connection, viewer, sheeted.statement(layer, audience, asked), prepare=True
         )
-        found = sheeted.rows(layer, audience, asked, read[0])
+        found = sheeted.found(layer, audience, asked, read[0])
         if found is None:
             return None
+        counting = None
+        if asked.after is None and found.after is not None:
+            # The database counts while the features are made here.
+            statement = keyed.count(layer, viewer, asked)
+            counting = asyncio.create_task(self._counted(connection, viewer, statement, prepare=True))
+            await asyncio.sleep(0)
+        text = found.json() if written else None
+        rows = found.rows() if text is None else []
+        matched = await counting if counting else None
+        if rows is None:
+            return None
+        if asked.after is None and found.after is None:
+            matched = len(found.at)
         after = None if found.after is None else found.after.text
-        if asked.after is not None:
-            return Page(form.make(found.rows), after, None, snapshot)
-        if found.after is None:
-            return Page(form.make(found.rows), None, len(found.rows), snapshot)
-        counting = self._counted(connection, viewer, keyed.count(layer, viewer, asked), prepare=True)
-        return await _while_counting(counting, form, found.rows, after, snapshot)
+        return Page(form.make(rows), after, matched, snapshot, text, len(found.at) if text else None)
 
     async def _by_key(
         self,

@@ -23,18 +23,18 @@ WIDE, NARROW = "118.9,31,121,33.5", "119.0,32.0,119.3,33.0"
 def by_key() -> Iterator[list[str]]:
     """The layers of which pages were read in the order of keys, one by one or from sheets."""
     found: list[str] = []
-    page, rows = keyed.page, sheeted.rows
+    page, sheets = keyed.page, sheeted.found
 
     def counted(layer: Any, *given: Any) -> Any:
         found.append(layer.id)
         return page(layer, *given)
 
     def counted_too(layer: Any, *given: Any) -> Any:
-        made = rows(layer, *given)
+        made = sheets(layer, *given)
         found.extend([layer.id] if made is not None else [])
         return made
 
-    with patch.object(keyed, "page", counted), patch.object(sheeted, "rows", counted_too):
+    with patch.object(keyed, "page", counted), patch.object(sheeted, "found", counted_too):
         yield found
 
 

@@ -24,7 +24,7 @@ WIDE, NARROW, COUNTY = "118.9,31,121,33.5", "119.0,32.0,119.3,33.0", "119.4,32.1
 NATION = "select set_config('app.scope_lo', '0', false), set_config('app.scope_hi', '1000000', false)"
 FACTS = """
 update shuitu.intakes set
-  name = case when id % 11 = 0 then '' else name end, water_body = case when id % 3 = 0 then '京杭运河"\\/' else '' end,
+  name = case id % 11 when 0 then '' when 1 then e'一\\n"\\x07二' else name end, water_body = case when id % 3 = 0 then '京杭运河"\\/' else '' end,
   off_stream = id % 3 = 0, started_on = case when id % 5 = 0 then date '1998-05-01' end,
   aquifer_layer = case when id % 4 = 0 then 'shallow' end, place = case when id % 6 = 0 then '送桥镇' else '' end"""
 
@@ -48,14 +48,14 @@ def own(
 def watched() -> Iterator[list[bool]]:
     """Of each page that could come from sheets: did it?"""
     found: list[bool] = []
-    rows = sheeted.rows
+    read = sheeted.found
 
     def told(*given: Any) -> Any:
-        made = rows(*given)
+        made = read(*given)
         found.append(made is not None)
         return made
 
-    with patch.object(sheeted, "rows", told):
+    with patch.object(sheeted, "found", told):
         yield found
 
 
