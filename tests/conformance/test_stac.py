@@ -261,6 +261,23 @@ def test_item_search_pages_hold_every_item_once(
     assert again == found
 
 
+def test_item_search_pages_lead_on_back_and_to_themselves(
+    web: TestClient, officer: dict[str, str], ask: Ask, search: Ask
+) -> None:
+    first = ask("/search", limit=2, sortby="id")
+    assert links(first, "prev") == []
+    second = web.get(links(first, "next")[0]["href"], headers=officer).json()
+    assert ids(second) != ids(first)
+    assert ids(web.get(links(second, "self")[0]["href"], headers=officer).json()) == ids(second)
+    assert ids(web.get(links(second, "prev")[0]["href"], headers=officer).json()) == ids(first)
+    posted = search(limit=2, sortby=[{"field": "id", "direction": "asc"}])
+    for rel, expected in (("next", second), ("prev", first)):
+        (link,) = links(posted, rel)
+        posted = web.post(link["href"], json=link["body"], headers=officer).json()
+        assert ids(posted) == ids(expected)
+    assert links(posted, "prev") == []
+
+
 @pytest.mark.parametrize("sort", ["id", "+properties.datetime", "-eo:cloud_cover", "-datetime,id"])
 def test_sort_orders_by_get_and_post_alike(ask: Ask, search: Ask, sort: str) -> None:
     body = [

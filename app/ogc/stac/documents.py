@@ -154,6 +154,9 @@ PROPERTIES: Json = {
 }
 
 
+PAGES = {"next": "下一页 · Next page", "prev": "上一页 · Previous page"}
+
+
 def page(
     at: StacAddresses,
     path: tuple[str, ...],
@@ -164,23 +167,28 @@ def page(
 ) -> tuple[Json, list[Link]]:
     """An ItemCollection; `parameters` are those of a GET, None of a POST.
 
-    The next page of a POST is asked by POST, with the whole body and a token.
+    Other pages of a POST are asked by POST, with the whole body and a token.
     """
     links = [*root_links(at)]
     members: list[Json] = []
     if path[0] == "collections":
         links.append(Link(at.to("collections", COLLECTION), "collection", JSON))
-    token = search.token(query.skip + len(found.rows)) if found.more else None
+    tokens = {}
+    if found.more:
+        tokens["next"] = search.token(query.skip + len(found.rows))
+    if query.skip:
+        tokens["prev"] = search.token(max(0, query.skip - query.limit))
     if parameters is None:
         posted = {"type": GEOJSON, "href": at.to(*path), "method": "POST"}
         members.append({"rel": "self", **posted})
-        if token:
-            members.append({"rel": "next", **posted, "body": {**query.given, "token": token}, "merge": False})
+        for rel, token in tokens.items():
+            members.append({"rel": rel, **posted, "body": {**query.given, "token": token}, "merge": False})
     else:
-        links.append(Link(at.with_query(path, parameters), "self", GEOJSON))
-        if token:
-            following = at.with_query(path, {**parameters, "token": token})
-            links.append(Link(following, "next", GEOJSON, "下一页 · Next page"))
+        here = {**parameters, "token": search.token(query.skip)} if query.skip else parameters
+        links.append(Link(at.with_query(path, here), "self", GEOJSON))
+        for rel, token in tokens.items():
+            other = at.with_query(path, {**parameters, "token": token})
+            links.append(Link(other, rel, GEOJSON, PAGES[rel]))
     made = {
         "type": "FeatureCollection",
         "features": items,
