@@ -1,6 +1,7 @@
 """Two dates of one place: the earlier one on the later one's grid, its shift measured and taken out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from remote_sensing import clouds
-from remote_sensing.scene import CLASSES, Grid, Scene, readable
+from remote_sensing.scene import CLASSES, Grid, Held, Scene, readable
 from remote_sensing.sources import Coding, SceneSource, Source
 
 Array = npt.NDArray[Any]
@@ -53,7 +54,7 @@ class Aligned:
         self._target = {"crs": grid.crs, "transform": t, "width": grid.width, "height": grid.height}
 
     @property
-    def _as_it_is(self) -> bool:
+    def as_it_is(self) -> bool:
         """Whether both dates share one grid, and nothing has to be moved."""
         return self.shift == (0.0, 0.0) and self.scene.grid == self.grid
 
@@ -61,21 +62,18 @@ class Aligned:
         """A band over a window of the later grid, NaN where the earlier scene has nothing."""
         return self.read_bands((name,), window)[name]
 
-    def read_bands(self, names: Sequence[str], window: Window) -> dict[str, Floats]:
-        """Bands over a window, as `read` gives each: a warp works on all bands of a file, whichever are wanted."""
-        if self._as_it_is:
-            return self.scene.read_bands(names, window)
+    def read_bands(self, names: Sequence[str], window: Window, held: Held | None = None) -> dict[str, Floats]:
+        """Bands over a window, as `read` gives each: a warp works on all bands of a file, whichever are wanted.
+
+        `held` keeps files and warps open.
+        """
+        if self.as_it_is:
+            return self.scene.read_bands(names, window, held=held)
         wanted = {name: self.scene.bands[name] for name in names}
         read: dict[str, Floats] = {}
         for file, nodata in dict.fromkeys((band.file, band.nodata) for band in wanted.values()):
             mine = {n: band for n, band in wanted.items() if (band.file, band.nodata) == (file, nodata)}
-            # Without a number for "no data" the warp adds an alpha band, and the last band is the mask.
-            extra = {"add_alpha": True} if nodata is None else {"src_nodata": nodata, "nodata": nodata}
-            with (
-                readable(file),
-                rasterio.open(file) as source,
-                WarpedVRT(source, resampling=Resampling.bilinear, **extra, **self._target) as warped,
-            ):
+            with readable(file), self._warped(file, nodata, held) as warped:
                 raws = warped.read([band.index for band in mine.values()], window=window)
                 mask = warped.read(warped.count, window=window) > 0 if nodata is None else None
             for (name, band), raw in zip(mine.items(), raws, strict=True):
@@ -83,6 +81,24 @@ class Aligned:
                 values[raw == nodata if mask is None else ~mask] = np.nan
                 read[name] = values
         return {name: read[name] for name in wanted}
+
+    @contextmanager
+    def _warped(self, file: str, nodata: float | None, held: Held | None) -> Iterator[Any]:
+        # Without a number for "no data" the warp adds an alpha band, and the last band is the mask.
+        extra = {"add_alpha": True} if nodata is None else {"src_nodata": nodata, "nodata": nodata}
+
+        def warp(source: Any) -> Any:
+            return WarpedVRT(source, resampling=Resampling.bilinear, **extra, **self._target)
+
+        if held is None:
+            with rasterio.open(file) as source, warp(source) as warped:
+                yield warped
+            return
+        with (
+            held.opened(file, lambda: rasterio.open(file)) as source,
+            held.opened((file, nodata, "warped"), lambda: warp(source)) as warped,
+        ):
+            yield warped
 
     def unseen(self, window: Window) -> Bools:
         """Where the earlier scene shows nothing over a window of the later grid: no data, or cloud and shadow by its
@@ -101,7 +117,7 @@ class Aligned:
 
     def source(self, names: Sequence[str]) -> Source:
         """The bands as `strips` reads them; on one grid, and with no shift between them, straight from the files."""
-        if self._as_it_is:
+        if self.as_it_is:
             return SceneSource(self.scene, names)
         return AlignedSource(self, tuple(names))
 

@@ -1,7 +1,7 @@
 """Objects against the register: which intake could serve an object, and why the others cannot."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,32 +94,31 @@ def against(
     far_of: dict[int, dict[int, str]] = {}
     for (i, n), how in far.items():
         far_of.setdefault(i, {})[n] = how
+    pairs = _pairs(every, shapes, register.points, widest, far)
+    (row, metres), (allowed, allowed_m) = _nearest(every, shapes), _nearest(permitted, shapes)
+    body_of = np.cumsum(water) - 1
     out: list[Served] = []
-    body = 0
-    chance: dict[int, float]
     for i, shape in enumerate(shapes):
-        near = every.query(shape, predicate="dwithin", distance=widest)
-        near = np.union1d(near, np.array([*far_of.get(i, ())], np.int64)).astype(np.int64)
-        distance = shapely.distance(register.points[near], shape)
-        order = np.argsort(distance, kind="stable")
-        near, distance = near[order], distance[order]
-        chance, free = {}, 1.0
-        if water[i]:
-            part = slice(by_water.indptr[body], by_water.indptr[body + 1])
-            chance = dict(zip(by_water.indices[part].tolist(), by_water.data[part].tolist(), strict=True))
-            free = float(unclaimed[body])
-            body += 1
-        sorting = _Sorting(register, reach, pixel_m, bool(water[i]), far_of.get(i, {}))
-        parted = network.between(register.points[near], np.repeat(shape, len(near)), register.error[near]) if network and not water[i] else np.zeros(len(near), bool)  # fmt: skip
-        serving, refused = sorting.out(near, distance, chance, free, parted)
-        row, metres = _nearest(every, shape)
-        allowed, allowed_m = _nearest(permitted, shape)
+        near, distance = (
+            part[pairs.start[i] : pairs.start[i + 1]] for part in (pairs.intake, pairs.distance)
+        )
+        free = float(unclaimed[body_of[i]]) if water[i] else 1.0
+        serving: list[int] = []
+        refused: list[tuple[int, float, str]] = []
+        if len(near):
+            chance: dict[int, float] = {}
+            if water[i]:
+                part = slice(by_water.indptr[body_of[i]], by_water.indptr[body_of[i] + 1])
+                chance = dict(zip(by_water.indices[part].tolist(), by_water.data[part].tolist(), strict=True))
+            sorting = _Sorting(register, reach, pixel_m, bool(water[i]), far_of.get(i, {}))
+            parted = network.between(register.points[near], np.repeat(shape, len(near)), register.error[near]) if network and not water[i] else np.zeros(len(near), bool)  # fmt: skip
+            serving, refused = sorting.out(near, distance, chance, free, parted)
         out.append(
             Served(
-                None if row is None else int(register.ids[row]),
-                metres,
-                None if allowed is None else int(register.ids[permitted_rows[allowed]]),
-                allowed_m,
+                None if row[i] < 0 else int(register.ids[row[i]]),
+                None if row[i] < 0 else float(metres[i]),
+                None if allowed[i] < 0 else int(register.ids[permitted_rows[allowed[i]]]),
+                None if allowed[i] < 0 else float(allowed_m[i]),
                 tuple(serving),
                 tuple(
                     {"id": int(register.ids[n]), "distance_m": round(float(d), 1), "why": why}
@@ -130,6 +129,28 @@ def against(
             )
         )
     return out
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Objects and the intakes that may serve them, the nearest first."""
+
+    start: Array
+    """Where each object's begin, and the end of the last one's."""
+    intake: Array
+    distance: Array
+
+
+def _pairs(
+    tree: shapely.STRtree, shapes: Array, points: Array, widest: float, far: Iterable[tuple[int, int]]
+) -> _Pairs:
+    near = tree.query(shapes, predicate="dwithin", distance=widest)
+    more = np.array(list(far), np.int64).reshape(-1, 2).T
+    of, intake = np.unique(np.concatenate([near, more], axis=1), axis=1).astype(np.int64)
+    distance = shapely.distance(points[intake], shapes[of])
+    order = np.lexsort((intake, distance, of))
+    start = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=len(shapes)))])
+    return _Pairs(start, intake[order], distance[order])
 
 
 def _register(
@@ -204,11 +225,13 @@ class _Sorting:
         return "other_bank" if parted else ""
 
 
-def _nearest(tree: shapely.STRtree, geometry: shapely.Geometry) -> tuple[int | None, float | None]:
-    if not len(tree):
-        return None, None
-    row, distance = tree.query_nearest(geometry, return_distance=True, all_matches=False)
-    return (int(row[0]), float(distance[0])) if len(row) else (None, None)
+def _nearest(tree: shapely.STRtree, shapes: Array) -> tuple[Array, Array]:
+    """The nearest point of the tree to each shape, and its distance; -1 where there is none."""
+    number, away = np.full(len(shapes), -1, np.int64), np.full(len(shapes), np.nan)
+    if len(tree) and len(shapes):
+        (of, found), distance = tree.query_nearest(shapes, return_distance=True, all_matches=False)
+        number[of], away[of] = found, distance
+    return number, away
 
 
 def _network(ground: Ground, crs: Any) -> Network | None:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import shapely
 
 Array = npt.NDArray[Any]
+POLYGON = 3
+"""shapely's number of the type."""
 LONG = 6.0
 """Length over width from which water looks like a river or canal."""
 ROUND = 0.85
@@ -105,10 +107,11 @@ def of_field(facts: Mapping[str, Any], near_water: bool, ground_known: bool) -> 
     return [code for code, holds in told.items() if holds]
 
 
-def dug_neighbours(shapes: Array) -> npt.NDArray[np.int64]:
-    """How many dug ponds lie within CLUSTER_M of each that is one itself; -1 for others."""
+def dug_neighbours(shapes: Array, even: npt.NDArray[np.float64] | None = None) -> npt.NDArray[np.int64]:
+    """How many dug ponds lie within CLUSTER_M of each that is one itself; -1 for others. `even`: as `even_sided`."""
     area = shapely.area(shapes)
-    dug = np.flatnonzero((area >= POND_M2[0]) & (area <= POND_M2[1]) & (even_sided(shapes) >= EVEN_SIDED))
+    even = even_sided(shapes) if even is None else even
+    dug = np.flatnonzero((area >= POND_M2[0]) & (area <= POND_M2[1]) & (even >= EVEN_SIDED))
     made = np.full(len(shapes), -1, np.int64)
     if len(dug):
         a, _ = shapely.STRtree(shapes[dug]).query(shapes[dug], predicate="dwithin", distance=CLUSTER_M)
@@ -116,10 +119,23 @@ def dug_neighbours(shapes: Array) -> npt.NDArray[np.int64]:
     return made
 
 
-def even_sided(shapes: Array) -> npt.NDArray[np.float64]:
-    """Share of the smallest rectangle around that a shape fills."""
-    box = shapely.area(shapely.minimum_rotated_rectangle(shapes))
+def even_sided(shapes: Array, boxes: Array | None = None) -> npt.NDArray[np.float64]:
+    """Share of the smallest rectangle around (`boxes`, where known) that a shape fills."""
+    box = shapely.area(shapely.minimum_rotated_rectangle(shapes) if boxes is None else boxes)
     return np.asarray(shapely.area(shapes) / np.maximum(box, 1e-9), np.float64)
+
+
+def elongation(shapes: Array, boxes: Array) -> npt.NDArray[np.float64]:
+    """Length over width of the smallest rectangle around, corrected for how much of it is filled."""
+    points, of = shapely.get_coordinates(boxes, return_index=True)
+    first = np.searchsorted(of, np.arange(len(boxes)))
+    drawn = (shapely.get_type_id(boxes) == POLYGON) & (shapely.area(shapes) > 0)
+    sides = np.zeros((2, len(boxes)))
+    for k in (0, 1):
+        step = points[first[drawn] + k + 1] - points[first[drawn] + k]
+        sides[k, drawn] = np.hypot(*step.T)
+    longer = sides.max(axis=0)
+    return np.where(drawn, longer**2 / np.where(drawn, shapely.area(shapes), 1.0), 1.0)
 
 
 def roundness(shapes: Array) -> npt.NDArray[np.float64]:

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from remote_sensing import doubts
 from remote_sensing.compare import Served
 from remote_sensing.options import Quotas
@@ -30,10 +33,14 @@ def log_odds(chance: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-SPECK, FAINT, FULL = 0.03, 0.15, 0.2
+SPECK, FAINT, FULL = (
+    0.03,
+    {"water_body": 0.75, "irrigated_land": 0.15},
+    {"water_body": 0.35, "irrigated_land": 0.2},
+)
 """Chance that an object of the smallest size is not what it seems (one of twice the size: half of it), and what
-is added for one without contrast (none from a contrast of FULL on). On one of five dates of North Dakota ponds two objects,
-of the smallest, were none. Judgement, of 2026-11."""
+is added for one without contrast (none from a contrast of FULL on). On five dates of North Dakota ponds seven
+objects were none (docs/accuracy.md): damp or shaded ground, all of them among the faintest of their date."""
 UNSERVED_FIELD, NO_PERMIT = 0.9, 0.8
 """Chance that "no intake" is right of a field that none reaches, and "no permit" of what an intake serves without one:
 judgement of 2026-11. Of water the positions of the intakes say it (`position`)."""
@@ -56,8 +63,22 @@ def score(
     odds += doubts.odds(codes)
     if category == "new_since_last_date":
         odds += doubts.SUPPORTS["new"].log_odds
-    unreal = SPECK * min(1.0, least_m2 / max(area_m2, 1e-9)) + FAINT * max(0.0, 1 - max(contrast, 0.0) / FULL)
+    unreal = SPECK * min(1.0, least_m2 / max(area_m2, 1e-9)) + FAINT[kind] * max(
+        0.0, 1 - max(contrast, 0.0) / FULL[kind]
+    )
     return round(min(0.99, squash(odds)) * (1 - unreal), 3)
+
+
+def clearness(index: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.float64]:
+    """How far the mean index of each water lies above the limit of the scene, as a share of what its water does.
+
+    1 for the middle one of all. What barely passes where other water passes by far is damp or shaded ground as often.
+    """
+    finite = index[np.isfinite(index)]
+    usual = float(np.median(finite)) - limit if finite.size else 0.0
+    if usual <= 0:
+        return np.ones(len(index))
+    return np.asarray(np.clip(np.nan_to_num(index - limit) / usual, 0, 1))
 
 
 GROWN = 0.8

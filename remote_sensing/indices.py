@@ -44,6 +44,7 @@ def bands_of(name: str) -> tuple[str, ...]:
     return tuple(BANDS[letter] for letter in _letters(name))
 
 
+@cache
 def _letters(name: str) -> tuple[str, ...]:
     code = compile(formula(name), name, "eval")
     return tuple(letter for letter in BANDS if letter in code.co_names)

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from remote_sensing import coding, smooth, water
+from remote_sensing import smooth, water
 from remote_sensing.scene import Scene
 from remote_sensing.strips import HALO
 
@@ -49,7 +49,7 @@ def least_ndvi(scene: Scene) -> float | None:
     """How green a field is in a scene; None where its numbers are no reflectance, and each block must tell."""
     if not scene.calibrated:
         return None
-    return LEAST_NDVI - (HAZE if coding.top_of_atmosphere(scene) else 0.0)
+    return LEAST_NDVI - (HAZE if scene.top_of_atmosphere else 0.0)
 
 
 def limit(bands: Mapping[str, Floats], least: float | None = LEAST_NDVI) -> Limit:

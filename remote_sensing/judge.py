@@ -1,5 +1,6 @@
 """Which objects the register does not explain, and what speaks for each: objects in, candidates out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ import shapely
 from remote_sensing import compare, demand, doubts, evidence, season
 from remote_sensing.options import Options
 from remote_sensing.profile import Point
-from remote_sensing.scene import Scene, to_stored
+from remote_sensing.scene import Scene
 from remote_sensing.search import Found
 
 Array = npt.NDArray[Any]
@@ -61,60 +62,127 @@ def judged(
     group: Found, scene: Scene, has_before: bool, intakes: gpd.GeoDataFrame, options: Options
 ) -> list[tuple[Candidate, shapely.Geometry]]:
     """The objects of one kind that the register does not explain, each with its shape in the scene's coordinates."""
-    if not group.polygons:
-        return []
-    own = gpd.GeoSeries(group.polygons, crs=scene.grid.crs)
-    metric = compare.metric_crs(own)
-    measured = own.to_crs(metric)
-    register = intakes.to_crs(metric)
-    served = compare.against(measured, [group.kind] * len(own), register, scene.resolution_m, options.reach, options.ground)  # fmt: skip
-    facts = _Facts(group, scene, has_before, measured.to_numpy(), served, options)
-    volumes = [evidence.volumes(group.kind, float(flat.area), options.quotas) for flat in measured]
-    left = _left(served, register, measured.to_numpy(), [low for low, _, _ in volumes])
-    least = options.min_water_m2 if group.kind == "water_body" else options.min_field_m2
-    found = []
-    for i, shape in enumerate(group.polygons):
-        share = facts.before_share(i)
-        category = _category(served[i], register, volumes[i][0], left[i], share)
-        if category is None:
-            continue
-        area, codes = float(facts.area[i]), facts.codes(i)
-        short = (left[i] or 0.0) / max(volumes[i][0], 1e-9)
-        raw = evidence.score(group.kind, category, area, least, facts.contrast(i), served[i], short, codes)
-        if raw < options.min_score:
-            continue
-        permitted = _permitted(served[i], register)
+    weighed = Findings.of(group, scene, has_before, intakes, options)
+    return [] if weighed is None else weighed.candidates(range(len(weighed.rows)))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The objects of one kind that the register does not explain, weighed. Only those that are shown become candidates:
+    a scene has many times more."""
+
+    rows: Array
+    """Their numbers among the objects, ascending."""
+    raw: Array
+    score: Array
+    categories: tuple[str, ...]
+    _facts: "_Facts"
+    _served: list[compare.Served]
+    _register: "_Permits"
+    _volumes: list[tuple[float, float, float]]
+    _left: list[float | None]
+
+    @classmethod
+    def of(
+        cls, group: Found, scene: Scene, has_before: bool, intakes: gpd.GeoDataFrame, options: Options
+    ) -> "Findings | None":
+        """None if there are no objects at all."""
+        if not group.polygons:
+            return None
+        own = gpd.GeoSeries(group.polygons, crs=scene.grid.crs)
+        metric = compare.metric_crs(own)
+        shapes = own.to_crs(metric).to_numpy()
+        register = intakes.to_crs(metric)
+        kinds = [group.kind] * len(own)
+        served = compare.against(gpd.GeoSeries(shapes, crs=metric), kinds, register, scene.resolution_m, options.reach, options.ground)  # fmt: skip
+        facts = _Facts(group, scene, has_before, shapes, served, options)
+        permits = _Permits.of(register)
+        volumes = [evidence.volumes(group.kind, area, options.quotas) for area in facts.area.tolist()]
+        left = _left(served, permits, shapes, [low for low, _, _ in volumes])
+        least = options.min_water_m2 if group.kind == "water_body" else options.min_field_m2
+        rows, raws, categories = [], [], []
+        for i, one in enumerate(served):
+            category = _category(one, permits, volumes[i][0], left[i], facts.before_share(i))
+            if category is None:
+                continue
+            short = (left[i] or 0.0) / max(volumes[i][0], 1e-9)
+            raw = evidence.score(
+                group.kind,
+                category,
+                float(facts.area[i]),
+                least,
+                facts.contrast(i),
+                one,
+                short,
+                facts.codes(i),
+            )
+            if raw >= options.min_score:
+                rows.append(i)
+                raws.append(raw)
+                categories.append(category)
+        raw_scores = np.array(raws, np.float64)
+        return cls(
+            np.array(rows, np.int64), raw_scores, chances(raw_scores, options), tuple(categories), facts, served,
+            permits, volumes, left,
+        )  # fmt: skip
+
+    def candidates(self, chosen: Sequence[int]) -> list[tuple[Candidate, shapely.Geometry]]:
+        """Those of the given numbers, in their order."""
+        facts, options = self._facts, self._facts.options
+        shapes = [facts.group.polygons[i] for i in self.rows[list(chosen)].tolist()]
+        placed = gpd.GeoSeries(shapes, crs=facts.scene.grid.crs).to_crs("EPSG:4326").to_numpy()
+        placed = shapely.make_valid(placed)
+        return [
+            (self._candidate(number, _multi(stored), options), shape)
+            for number, stored, shape in zip(chosen, placed, shapes, strict=True)
+        ]
+
+    def _candidate(self, number: int, stored: shapely.MultiPolygon, options: Options) -> Candidate:
+        i, category, facts = int(self.rows[number]), self.categories[number], self._facts
+        kind, one, volume, left = facts.group.kind, self._served[i], self._volumes[i], self._left[i]
+        area, codes, share = float(facts.area[i]), facts.codes(i), facts.before_share(i)
+        permitted = self._register.volume(one.serving)
+        serving = [int(self._register.ids[n]) for n in one.serving]
         measured_values = {
             "area_m2": round(area, 1),
             **facts.measured(i),
             "before_share": None if share is None else round(share, 3),
             "permitted_m3": permitted,
-            "left_m3": left[i],
-            "unclaimed": round(served[i].unclaimed, 3),
-            "serving": [int(register["id"].iloc[n]) for n in served[i].serving],
-            "refused": list(served[i].refused),
+            "left_m3": left,
+            "unclaimed": round(one.unclaimed, 3),
+            "serving": serving,
+            "refused": list(one.refused),
             "doubts": codes,
             "assumptions": {"reach": vars(options.reach), "quotas": vars(options.quotas)},
         }
-        candidate = Candidate(
-            group.kind, category, chance_of(raw, options), area, volumes[i][1], volumes[i][0], volumes[i][2], scene.acquired_at,
-            served[i].nearest_id, served[i].nearest_m, served[i].permitted_id, served[i].permitted_m, measured_values,
-            tuple(evidence.reasons(group.kind, category, area, served[i], volumes[i], left[i], share, codes)),
-            _multi(to_stored(scene.grid.crs, shape)),
-            raw_score=raw,
-            serving_intake_ids=tuple(measured_values["serving"]),
+        return Candidate(
+            kind, category, float(self.score[number]), area, volume[1], volume[0], volume[2], facts.scene.acquired_at,
+            one.nearest_id, one.nearest_m, one.permitted_id, one.permitted_m, measured_values,
+            tuple(evidence.reasons(kind, category, area, one, volume, left, share, codes)), stored,
+            raw_score=float(self.raw[number]),
+            serving_intake_ids=tuple(serving),
             permitted_m3=permitted,
-            volume_method="depth" if group.kind == "water_body" else "norm",
+            volume_method="depth" if kind == "water_body" else "norm",
         )  # fmt: skip
-        found.append((candidate, shape))
-    return found
 
 
-def chance_of(raw: float, options: Options) -> float:
-    """The calibrated chance of a raw score, where the options hold a calibration."""
-    if options.calibration is None:
+def best(groups: Sequence[Findings], most: int) -> list[tuple[Candidate, shapely.Geometry]]:
+    """The likeliest findings of all kinds as candidates, the likeliest first."""
+    score = np.concatenate([group.score for group in groups] or [np.empty(0)])
+    start = np.cumsum([0, *(len(group.rows) for group in groups)])
+    order = np.argsort(-score, kind="stable")[:most]
+    made: dict[int, tuple[Candidate, shapely.Geometry]] = {}
+    for number, group in enumerate(groups):
+        mine = order[(order >= start[number]) & (order < start[number + 1])]
+        made |= zip(mine.tolist(), group.candidates((mine - start[number]).tolist()), strict=True)
+    return [made[at] for at in order.tolist()]
+
+
+def chances(raw: Array, options: Options) -> Array:
+    """The calibrated chances of raw scores, where the options hold a calibration."""
+    if options.calibration is None or not len(raw):
         return raw
-    return round(float(options.calibration.apply(np.array([raw]))[0]), 3)
+    return np.round(np.asarray(options.calibration.apply(raw), np.float64), 3)
 
 
 def with_profile(candidate: Candidate, points: tuple[Point, ...], options: Options) -> Candidate:
@@ -135,7 +203,7 @@ def with_profile(candidate: Candidate, points: tuple[Point, ...], options: Optio
         "doubts": [*candidate.evidence["doubts"], *told.codes],
     }
     made = replace(
-        candidate, raw_score=raw, score=chance_of(raw, options), evidence=values,
+        candidate, raw_score=raw, score=float(chances(np.array([raw]), options)[0]), evidence=values,
         reasons=(*candidate.reasons, *doubts.words(told.codes)),
     )  # fmt: skip
     need = demand.need(points, options.climate) if options.climate else None
@@ -152,18 +220,24 @@ class _Facts:
         self, group: Found, scene: Scene, has_before: bool, shapes: Array, served: list[compare.Served], options: Options
     ) -> None:  # fmt: skip
         o = group.objects
-        self._water, self._scene, self._box, self._pixels = group.kind == "water_body", scene, o.box, o.pixels
+        self.group, self.scene, self.options = group, scene, options
+        self._water, self._box, self._pixels = group.kind == "water_body", o.box, o.pixels
         self._index, self._shadow, self._nir, self._red = (
             o.mean(name) for name in ("water_index", "shadow", "nir", "red")
         )
+        self._clear = evidence.clearness(self._index, group.limit)
         seen = np.maximum(o.sums["seen_before"], 1)
         enough = has_before & (o.sums["seen_before"] > 0.5 * o.pixels)
         self._before = np.where(enough, o.sums["before"] / seen, np.nan)
         self.area = shapely.area(shapes)
         self._shapes = shapes
         self._adjoins = _adjoining(shapes, served, scene.resolution_m) if self._water else {}
-        self._even_sided, self._round = doubts.even_sided(shapes), doubts.roundness(shapes)
-        self._dug = doubts.dug_neighbours(shapes) if self._water else np.empty(0, np.int64)
+        boxes = shapely.minimum_rotated_rectangle(shapes)
+        self._even_sided, self._elongation = (
+            doubts.even_sided(shapes, boxes),
+            doubts.elongation(shapes, boxes),
+        )
+        self._dug = doubts.dug_neighbours(shapes, self._even_sided) if self._water else np.empty(0, np.int64)
         there = float((self.area * np.nan_to_num(self._before))[enough].sum())
         self._risen = float(self.area[enough].sum()) / there if there else 1.0
         self._ground_known = options.ground.network is not None or options.ground.areas is not None
@@ -175,39 +249,43 @@ class _Facts:
     def contrast(self, i: int) -> float:
         """How clearly an object is what it seems, about 0 to 1."""
         if self._water:
-            return abs(float(self._index[i]))
+            return float(self._clear[i])
         nir, red = float(self._nir[i]), float(self._red[i])
         return (nir - red) / max(nir + red, 1e-6) - 0.4
 
     def measured(self, i: int) -> dict[str, Any]:
         """What goes on record of an object."""
-        return {
+        return self._known(i) | {
             "pixels": int(self._pixels[i]),
             "water_index": round(float(self._index[i]), 4),
             "nir": round(float(self._nir[i]), 4),
+            "round": self._round(i),
+        }
+
+    def _known(self, i: int) -> dict[str, Any]:
+        box, grid = self._box[i], self.scene.grid
+        at_edge = box[0] == 0 or box[1] == 0 or box[2] >= grid.width - 1 or box[3] >= grid.height - 1
+        return {
             "red": round(float(self._red[i]), 4),
-            **self._shape(i),
+            "elongation": round(float(self._elongation[i]), 2),
+            "even_sided": round(float(self._even_sided[i]), 2),
+            "at_edge": bool(at_edge),
             "shadow_share": round(float(self._shadow[i]), 3),
             "adjoins_served_m2": None if i not in self._adjoins else round(self._adjoins[i][1]),
         }
 
-    def _shape(self, i: int) -> dict[str, Any]:
-        box, grid = self._box[i], self._scene.grid
-        at_edge = box[0] == 0 or box[1] == 0 or box[2] >= grid.width - 1 or box[3] >= grid.height - 1
-        return {
-            "elongation": round(_elongation(self._shapes[i]), 2),
-            "even_sided": round(float(self._even_sided[i]), 2),
-            "round": round(float(self._round[i]), 2),
-            "at_edge": bool(at_edge),
-        }
+    def _round(self, i: int) -> float:
+        return round(float(doubts.roundness(self._shapes[i : i + 1])[0]), 2)
 
     def codes(self, i: int) -> list[str]:
         """What speaks against a finding, or for it (`doubts`)."""
-        known = self.measured(i) | {"before_share": self.before_share(i), "area_m2": float(self.area[i])}
+        known = self._known(i) | {"before_share": self.before_share(i), "area_m2": float(self.area[i])}
         if not self._water:
+            # Of smaller fields roundness says nothing, and it takes long to measure.
+            known["round"] = self._round(i) if self.area[i] >= doubts.PIVOT_M2 else 0.0
             return doubts.of_field(known, self._index[i] > NEAR_WATER, self._ground_known)
         # Numbers of a picture are no reflectance: they say nothing of brightness or shadow.
-        if not self._scene.calibrated:
+        if not self.scene.calibrated:
             known |= {"red": None, "shadow_share": 0.0}
         return doubts.of_water(i, self._shapes, self.area, known, self._risen, self._dug)
 
@@ -238,26 +316,38 @@ NEW_BELOW = 0.3
 """An object of which less than this share was there at the earlier date is new."""
 
 
-def _permitted(served: compare.Served, register: gpd.GeoDataFrame) -> float | None:
-    """What the permits in force of the intakes that serve allow in a year, m³; None where none does, or one says not."""
-    rows = register.iloc[list(served.serving)]
-    permitted = rows[rows["has_valid_permit"]]
-    if permitted.empty or permitted["permitted_m3"].isna().any():
-        return None
-    return float(permitted["permitted_m3"].sum())
+@dataclass(frozen=True)
+class _Permits:
+    """What a register says of permits, as arrays."""
+
+    ids: Array
+    points: Array
+    valid: npt.NDArray[np.bool_]
+    exempt: npt.NDArray[np.bool_]
+    permitted_m3: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, register: gpd.GeoDataFrame) -> "_Permits":
+        return cls(
+            register["id"].to_numpy(), register.geometry.to_numpy(), register["has_valid_permit"].to_numpy(bool),
+            (register["permit_state"] == "exempt").to_numpy(bool), register["permitted_m3"].to_numpy(np.float64),
+        )  # fmt: skip
+
+    def volume(self, rows: Sequence[int]) -> float | None:
+        """What the permits in force of some intakes allow in a year, m³; None where none does, or one says not."""
+        volumes = [float(self.permitted_m3[n]) for n in rows if self.valid[n]]
+        return None if not volumes or np.isnan(volumes).any() else sum(volumes)
 
 
 def _left(
-    served: list[compare.Served], register: gpd.GeoDataFrame, shapes: Array, lowest: list[float]
+    served: list[compare.Served], register: _Permits, shapes: Array, lowest: list[float]
 ) -> list[float | None]:
     """What the permits leave for each object when the nearest are served first, each with its lowest estimate, m³.
 
     None where no permit in force serves an object, or one of unstated volume does.
     """
-    permitted = register["permitted_m3"].to_numpy(np.float64)
-    valid = register["has_valid_permit"].to_numpy(bool)
+    permitted, valid, points = register.permitted_m3, register.valid, register.points
     rest = np.where(valid, permitted, 0.0)
-    points = register.geometry.to_numpy()
     got: list[float | None] = [None] * len(served)
     wants = list(lowest)
     pairs = []
@@ -275,34 +365,20 @@ def _left(
 
 
 def _category(
-    served: compare.Served, register: gpd.GeoDataFrame, lowest_m3: float, left_m3: float | None, before_share: float | None
+    served: compare.Served, register: _Permits, lowest_m3: float, left_m3: float | None, before_share: float | None
 ) -> str | None:  # fmt: skip
     """Why the register does not explain an object; None: it does."""
     if not served.serving:
         return "new_since_last_date" if before_share is not None and before_share < NEW_BELOW else "no_intake"
-    rows = register.iloc[list(served.serving)]
-    if (rows["permit_state"] == "exempt").any():
+    if any(register.exempt[n] for n in served.serving):
         return None
-    if not rows["has_valid_permit"].any():
+    if not any(register.valid[n] for n in served.serving):
         return "no_valid_permit"
     # Rounding apart, whoever gets the lowest estimate is served.
     return "permit_too_small" if left_m3 is not None and left_m3 < 0.999 * lowest_m3 else None
 
 
-def _elongation(shape: shapely.Geometry) -> float:
-    """Length over width of the smallest rectangle around, corrected for how much of it is filled."""
-    box = shapely.minimum_rotated_rectangle(shape)
-    if box.geom_type != "Polygon" or not shape.area:
-        return 1.0
-    x, y = box.exterior.coords.xy
-    sides = sorted((float(np.hypot(x[1] - x[0], y[1] - y[0])), float(np.hypot(x[2] - x[1], y[2] - y[1]))))
-    return float(sides[1] ** 2 / shape.area)
-
-
 def _multi(geometry: shapely.Geometry) -> shapely.MultiPolygon:
-    parts = [
-        part
-        for part in shapely.get_parts(shapely.make_valid(geometry))
-        if part.geom_type in ("Polygon", "MultiPolygon")
-    ]
+    """The polygons of a valid geometry."""
+    parts = [part for part in shapely.get_parts(geometry) if part.geom_type in ("Polygon", "MultiPolygon")]
     return shapely.MultiPolygon([p for part in parts for p in shapely.get_parts(part)])

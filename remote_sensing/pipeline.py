@@ -2,24 +2,22 @@
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
-import numpy.typing as npt
 import shapely
 
-from remote_sensing import change, chips, ground, profile, report, water
-from remote_sensing.judge import Candidate, judged, with_profile
+from remote_sensing import change, ground, report, water
+from remote_sensing.judge import Candidate, Findings, best
+from remote_sensing.kept import Keep
 from remote_sensing.options import KINDS, Options
 from remote_sensing.scene import Scene, SceneError
 from remote_sensing.search import find
+from remote_sensing.shown import Evidence
 
 __all__ = ["KINDS", "Candidate", "Detection", "Options", "detect"]
-Floats = npt.NDArray[np.float32]
 Progress = Callable[[float, str], None]
 
 
@@ -57,14 +55,15 @@ def detect(
     options = ground.known(options, newest.footprint)
     progress(0.02, "配准两期影像 (aligning the dates)" if previous else "读取影像 (reading the scene)")
     earlier = change.align(previous, newest) if previous else None
-    found = find(newest, options.kinds, options, aoi=aoi, earlier=earlier, progress=progress)
-    masked = time.perf_counter()
-    progress(0.72, "与取水口比对 (comparing with the register)")
-    candidates = [c for group in found for c in judged(group, newest, earlier is not None, intakes, options)]
-    candidates.sort(key=lambda c: -c[0].score)
-    kept = _with_profiles(candidates[: options.max_candidates], newest, ordered, options)
-    progress(0.78, "制作影像对比图 (cutting the image patches)")
-    finished = _with_chips(kept, newest, earlier, out, options.workers, progress)
+    with Keep(out) as keep:
+        found = find(newest, options.kinds, options, aoi=aoi, earlier=earlier, keep=keep, progress=progress)
+        masked = time.perf_counter()
+        progress(0.72, "与取水口比对 (comparing with the register)")
+        weighed = [Findings.of(group, newest, earlier is not None, intakes, options) for group in found]
+        findings = [group for group in weighed if group is not None]
+        shown = best(findings, options.max_candidates)
+        progress(0.78, "制作影像对比图 (cutting the image patches)")
+        finished = Evidence(newest, earlier, ordered, keep, out, options).of(shown, progress)
     grid = newest.grid
     facts = {
         "scene": newest.item_id,
@@ -76,7 +75,7 @@ def detect(
         "objects": {group.kind: len(group.polygons) for group in found},
         "registered_intakes": len(intakes),
         "candidates": len(finished),
-        "left_out": len(candidates) - len(kept),
+        "left_out": sum(len(group.rows) for group in findings) - len(shown),
         "seconds_masks": round(masked - started, 2),
         "seconds": round(time.perf_counter() - started, 2),
     }
@@ -91,53 +90,3 @@ def _previous(ordered: Sequence[Scene]) -> Scene | None:
         if scene.footprint.intersects(ordered[-1].footprint):
             return scene
     return None
-
-
-def _with_profiles(
-    candidates: Sequence[tuple[Candidate, shapely.Geometry]], newest: Scene, dates: Sequence[Scene], options: Options
-) -> list[tuple[Candidate, shapely.Geometry]]:  # fmt: skip
-    """The candidates with their indices on every date and what these say, the likeliest first."""
-    points = profile.of_shapes(dates, newest.grid.crs, [shape for _, shape in candidates], options.workers)
-    made = [(with_profile(c, p, options), s) for (c, s), p in zip(candidates, points, strict=True)]
-    return sorted(made, key=lambda item: -item[0].score)
-
-
-def _with_chips(
-    candidates: Sequence[tuple[Candidate, shapely.Geometry]],
-    newest: Scene,
-    earlier: change.Aligned | None,
-    out: Path,
-    workers: int,
-    progress: Progress,
-) -> list[Candidate]:
-    if not candidates:
-        return []
-    after_stretch = chips.stretch_of(newest)
-    # Both dates are cut from the newer grid and stretched alike, so that a difference is a difference.
-    before = earlier.scene if earlier else None
-    both = before is not None and earlier is not None and chips.same_bands(before, newest)
-
-    def cut(number: int, candidate: Candidate, shape: shapely.Geometry) -> Candidate:
-        window = chips.window_around(newest, shape)
-
-        def save(name: str, scene: Scene, read: chips.Read) -> str:
-            pixels = chips.picture(newest, read, window, after_stretch)
-            chips.save(out / name, scene.acquired_at, scene.sensor, pixels, newest, window, shape)
-            return name
-
-        after = save(f"c{number:05d}-after.png", newest, newest.read_bands)
-        old = (
-            save(f"c{number:05d}-before.png", before, earlier.read_bands)
-            if both and before and earlier
-            else None
-        )
-        return replace(candidate, chip_after=after, chip_before=old)
-
-    with ThreadPoolExecutor(workers) as pool:
-        finished = []
-        for done in pool.map(lambda item: cut(item[0], *item[1]), enumerate(candidates, 1)):
-            finished.append(done)
-            progress(
-                0.78 + 0.2 * len(finished) / len(candidates), "制作影像对比图 (cutting the image patches)"
-            )
-    return finished

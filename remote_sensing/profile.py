@@ -4,7 +4,7 @@ Greenness is NDVI (Rouse et al. 1974), moisture NDMI (Gao 1996: near infrared ag
 NDWI (McFeeters 1996). The surroundings are a ring around the object: what the weather alone does to the neighbours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
-from rasterio.transform import Affine
 from rasterio.warp import transform_geom
 from rasterio.windows import Window
 
-from remote_sensing import clouds, indices
-from remote_sensing.scene import Scene
+from remote_sensing import around, clouds, indices
+from remote_sensing.scene import Grid, Held, Scene
 
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 INDICES = {"ndvi": "NDVI", "ndmi": "NDMI", "ndwi": "NDWI"}
 RING_PIXELS = 12
 """Width of the ring of neighbours: wide enough for another field, near enough for the same soil and weather."""
@@ -57,64 +57,103 @@ def of_shapes(
 ) -> list[tuple[Point, ...]]:
     """The profile of each shape (in `crs`) over the scenes, oldest first; dates that do not show it are left out."""
     ordered = sorted(scenes, key=lambda s: s.acquired_at.timestamp() if s.acquired_at else 0.0)
+    with Held() as held, ThreadPoolExecutor(workers) as pool:
 
-    def one(shape: shapely.Geometry) -> tuple[Point, ...]:
-        points = (_point(scene, crs, shape) for scene in ordered)
-        return tuple(point for point in points if point is not None)
+        def read(scene: Scene, names: Sequence[str], window: Window) -> Mapping[str, Floats]:
+            return scene.read_bands(names, window, held=held)
 
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(one, shapes))
+        return list(pool.map(lambda shape: of_shape(ordered, crs, shape, read), shapes))
 
 
-def _point(scene: Scene, crs: Any, shape: shapely.Geometry) -> Point | None:
-    grid = scene.grid
-    same = crs == grid.crs
-    own = shape if same else shapely.geometry.shape(transform_geom(crs, grid.crs, shapely.geometry.mapping(shape)))  # fmt: skip
-    window = _window(scene, own)
-    if window is None:
-        return None
-    # rasterio's own burning silences warnings for all threads at once, and not safely: points it is.
-    cols, rows = np.meshgrid(*(np.arange(int(n)) + 0.5 for n in (window.width, window.height)))
-    t = grid.transform * Affine.translation(window.col_off, window.row_off)
-    x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
-    inside = shapely.contains_xy(own, x, y)
-    if not inside.any():  # narrower than a pixel
-        middle = shapely.point_on_surface(own)
-        inside = np.hypot(x - middle.x, y - middle.y) <= grid.step * 0.75
-    near, close = (shapely.buffer(own, pixels * grid.step) for pixels in (RING_PIXELS, GAP_PIXELS))
-    ring = shapely.contains_xy(near, x, y) & ~shapely.contains_xy(close, x, y)
+Read = Callable[[Scene, Sequence[str], Window], Mapping[str, Floats]]
+"""Gives bands of a scene over a window of its own grid."""
+
+
+def of_shape(ordered: Sequence[Scene], crs: Any, shape: shapely.Geometry, read: Read) -> tuple[Point, ...]:
+    """The profile of one shape over scenes in order of date."""
+    points: list[Point] = []
+    place: _Place | None = None
+    for scene in ordered:
+        # Dates of one grid see the shape in the same pixels.
+        if place is None or place.grid != scene.grid:
+            place = _Place.of(scene.grid, crs, shape)
+        if place.window is not None and (point := _point(scene, place, place.window, read)) is not None:
+            points.append(point)
+    return tuple(points)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The pixels of a grid that are a shape, and those around it."""
+
+    grid: Grid
+    window: Window | None
+    """None where the grid does not reach the shape."""
+    inside: Bools
+    ring: Bools
+
+    @classmethod
+    def of(cls, grid: Grid, crs: Any, shape: shapely.Geometry) -> "_Place":
+        own = shape if crs == grid.crs else shapely.geometry.shape(transform_geom(crs, grid.crs, shapely.geometry.mapping(shape)))  # fmt: skip
+        window = _window(grid, own)
+        if window is None:
+            return cls(grid, None, np.zeros((0, 0), bool), np.zeros((0, 0), bool))
+        corner, size = (int(window.row_off), int(window.col_off)), (int(window.height), int(window.width))
+        inside, away = around.pixels(own, grid, corner, size, RING_PIXELS)
+        ring = ~inside & (away >= GAP_PIXELS) & np.isfinite(away)
+        if not inside.any():  # narrower than a pixel
+            middle = shapely.point_on_surface(own)
+            spot = shapely.box(middle.x, middle.y, middle.x, middle.y)
+            inside = around.pixels(spot, grid, corner, size, RING_PIXELS)[1] <= 0.75
+        return cls(grid, window, inside, ring)
+
+
+def _point(scene: Scene, place: _Place, window: Window, read: Read) -> Point | None:
     names = [n for n in ("green", "red", "nir", "swir16") if n in scene.bands]
-    bands = scene.read_bands(names, window)
-    seen = np.logical_and.reduce([np.isfinite(values) for values in bands.values()])
-    if told := clouds.quality(scene, window):
-        seen &= ~told[0]
-    share = float(seen[inside].mean()) if inside.any() else 0.0
-    if share < LEAST_SEEN:
+    whole = read(scene, names, window)
+    told = clouds.quality(scene, window)
+    own, ring = (_Seen.of(whole, where, told) for where in (place.inside, place.ring))
+    if not own.count or own.share < LEAST_SEEN:
         return None
-    made = {name: _index(code, bands) for name, code in INDICES.items()}
     date = scene.acquired_at.date().isoformat() if scene.acquired_at else ""
     return Point(
-        date, scene.item_id, round(share, 3),
-        *(_over(made[name], inside & seen, np.mean) for name in ("ndvi", "ndmi", "ndwi")),
-        *(_over(made[name], ring & seen, np.median) for name in ("ndvi", "ndmi")),
+        date, scene.item_id, round(own.share, 3),
+        *(own.over(INDICES[name], np.mean) for name in ("ndvi", "ndmi", "ndwi")),
+        *(ring.over(INDICES[name], np.median) for name in ("ndvi", "ndmi")),
     )  # fmt: skip
 
 
-def _index(code: str, bands: Mapping[str, Floats]) -> Floats | None:
-    return indices.compute(code, bands) if all(name in bands for name in indices.bands_of(code)) else None
+@dataclass(frozen=True)
+class _Seen:
+    """The pixels of a place that a date shows: one entry each."""
+
+    bands: Mapping[str, Floats]
+    count: int
+    """Pixels of the place, seen or not."""
+    share: float
+
+    @classmethod
+    def of(cls, whole: Mapping[str, Floats], where: Bools, told: tuple[Bools, Bools] | None) -> "_Seen":
+        bands = {name: values[where] for name, values in whole.items()}
+        seen = np.logical_and.reduce([np.isfinite(values) for values in bands.values()])
+        if told:
+            seen &= ~told[0][where]
+        share = float(seen.mean()) if seen.size else 0.0
+        return cls({name: values[seen] for name, values in bands.items()}, seen.size, share)
+
+    def over(self, code: str, of: Any) -> float | None:
+        """The mean or median of an index; None where a band for it is missing, or nothing is seen."""
+        if not all(name in self.bands for name in indices.bands_of(code)):
+            return None
+        values = indices.compute(code, self.bands)
+        kept = values[np.isfinite(values)]
+        return round(float(of(kept)), 4) if kept.size else None
 
 
-def _over(values: Floats | None, where: npt.NDArray[np.bool_], of: Any) -> float | None:
-    if values is None:
-        return None
-    kept = values[where & np.isfinite(values)]
-    return round(float(of(kept)), 4) if kept.size else None
-
-
-def _window(scene: Scene, shape: shapely.Geometry) -> Window | None:
-    """The pixels around a shape in the scene's own coordinates; None if the scene does not reach it."""
-    grid, margin = scene.grid, (RING_PIXELS + 1) * scene.grid.step
-    west, south, east, north = shapely.bounds(shapely.buffer(shape, margin))
+def _window(grid: Grid, shape: shapely.Geometry) -> Window | None:
+    """The pixels around a shape in the grid's own coordinates; None if the grid does not reach it."""
+    margin = (RING_PIXELS + 1) * grid.step
+    west, south, east, north = shapely.bounds(shape) + np.array([-margin, -margin, margin, margin])
     middle, most = shapely.point_on_surface(shape), MOST_PIXELS / 2 * grid.step
     west, east = max(west, middle.x - most), min(east, middle.x + most)
     south, north = max(south, middle.y - most), min(north, middle.y + most)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from jinja2 import Environment, FileSystemLoader
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw
 from rasterio.windows import Window
 
 from remote_sensing import chips
-from remote_sensing.scene import Scene, from_stored
+from remote_sensing.scene import Scene
 
 if TYPE_CHECKING:
     from remote_sensing.judge import Candidate
@@ -66,12 +67,13 @@ def overview(scene: Scene, candidates: Sequence["Candidate"]) -> bytes:
     if zoom > 1:
         image = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(image)
-    inverse, k = ~grid.transform, scale * zoom
-    for candidate in candidates:
-        shape_here = from_stored(grid.crs, candidate.geometry)
-        for polygon in shapely.get_parts(shape_here):
-            points = np.array([inverse * point for point in polygon.exterior.coords]) * k
-            draw.line([tuple(p) for p in points.tolist()], COLOURS[candidate.kind], 2)
+    here = gpd.GeoSeries([c.geometry for c in candidates], crs="EPSG:4326").to_crs(grid.crs)
+    t, k = ~grid.transform, scale * zoom
+    for candidate, shape_here in zip(candidates, here, strict=True):
+        for outer in shapely.get_exterior_ring(shapely.get_parts(shape_here)):
+            x, y = shapely.get_coordinates(outer).T
+            points = np.stack([t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f], axis=1) * k
+            draw.line(points.ravel().tolist(), COLOURS[candidate.kind], 2)
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()

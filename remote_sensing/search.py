@@ -11,6 +11,7 @@ import rasterio.features
 import shapely
 
 from remote_sensing import change, memory, objects, outlines, strips
+from remote_sensing.kept import Keep
 from remote_sensing.masks import CODE, Masks
 from remote_sensing.objects import Look, Objects, Part
 from remote_sensing.options import Options
@@ -32,6 +33,8 @@ class Found:
     objects: Objects
     polygons: list[shapely.Geometry]
     """In the scene's own coordinates, one an object."""
+    limit: float = 0.0
+    """The water index of this scene from which on there is water, where a block has no limit of its own."""
 
 
 def find(
@@ -41,11 +44,12 @@ def find(
     *,
     aoi: shapely.Geometry | None = None,
     earlier: change.Aligned | None = None,
+    keep: Keep | None = None,
     progress: Progress = lambda share, step: None,
 ) -> list[Found]:
     """The objects of a scene above the smallest area, by kind. `aoi` in EPSG:4490 cuts what is looked at.
 
-    With an earlier date each object knows how much of it was there before: the layers `before` and
+    `keep` keeps what is decoded, of the scene and of the earlier date. With an earlier date each object knows how much of it was there before: the layers `before` and
     `seen_before` are 1 for such pixels.
     """
     require(scene, ("green", "red", "nir"))
@@ -57,6 +61,8 @@ def find(
     if earlier and before:
         sources.append(earlier.source(before.bands))
     plan = Plan.of(scene.grid, options.window, own)
+    if keep is not None:
+        sources = keep.of(sources, plan)
     least = _least_pixels(scene, options)
 
     def work(read: Callable[[], list[Piece]]) -> Part:
@@ -77,7 +83,7 @@ def find(
                 memory.give_back()
             progress(0.02 + 0.7 * len(parts) / total, "识别水体和植被 (finding water and vegetation)")
     by_kind = objects.collect(parts, scene.grid, least)
-    return [_placed(kind, by_kind[CODE[kind]], scene, options) for kind in masks.kinds]
+    return [_placed(kind, by_kind[CODE[kind]], scene, options, masks.water.start) for kind in masks.kinds]
 
 
 def _in_order(pool: Executor, work: Callable[[Any], Part], items: Iterable[Any], most: int) -> Iterator[Part]:
@@ -113,7 +119,7 @@ def _outside(area: shapely.Geometry, scene: Scene, piece: Piece) -> Any:
     )
 
 
-def _placed(kind: str, made: Objects, scene: Scene, options: Options) -> Found:
+def _placed(kind: str, made: Objects, scene: Scene, options: Options, limit: float) -> Found:
     """Objects of the right size, in the scene's own coordinates."""
     rows = (made.box[:, 1] + made.box[:, 3]) / 2
     area = made.pixels * _pixel_areas(scene, rows)
@@ -129,7 +135,7 @@ def _placed(kind: str, made: Objects, scene: Scene, options: Options) -> Found:
     whole = outlines.without_holes(made.shapes[keep], least)
     placed = shapely.transform(whole, lambda points: points @ matrix + move)
     kept = Objects(made.pixels[keep], {k: v[keep] for k, v in made.sums.items()}, made.box[keep], placed)
-    return Found(kind, kept, list(placed))
+    return Found(kind, kept, list(placed), limit)
 
 
 def _pixel_areas(scene: Scene, rows: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter1d
 
-from remote_sensing import coding, indices
+from remote_sensing import indices
 from remote_sensing.scene import Scene
 
 Floats = npt.NDArray[np.float32]
@@ -58,6 +58,8 @@ class Method:
 
 DARKNESS = "infrared darkness"
 HAIR = 1e-6
+LAND_IN_NIR = 0.8
+"""Bright land of a picture reads at least this share of its bright green in near infrared."""
 DARK_ENOUGH, LEAST_DARK = 0.5, 0.35
 """Darkness of water against bright land where there are not two modes, if green speaks for it too (GREENER);
 below 0.35 a valley lies between kinds of land."""
@@ -76,14 +78,14 @@ def method_for(scene: Scene) -> Method:
     brightest = {"nir": 0.30, "swir16": 0.25}
     for name, needed in (("WET2", "swir22"), ("WET1", "swir16")):
         if needed in scene.bands:
-            name += "-TOA" if coding.top_of_atmosphere(scene) else ""
+            name += "-TOA" if scene.top_of_atmosphere else ""
             bands = indices.bands_of(name)
             cap = {band: most for band, most in brightest.items() if band in bands}
             return Method(
                 name, bands, 0.0, WET_LOWEST, WET_HIGHEST, 0.02, cap, core=0.03, shore=0.0, smooth=fine
             )
     # Haze lifts green: without it the same water reads less, and a valley may lie lower.
-    lowest = -0.12 if coding.top_of_atmosphere(scene) else -0.2
+    lowest = -0.12 if scene.top_of_atmosphere else -0.2
     return Method("NDWI", indices.bands_of("NDWI"), 0.0, lowest, 0.12, 0.01, {"nir": 0.25}, smooth=fine)
 
 
@@ -95,6 +97,8 @@ def _darkness(scene: Scene) -> Method:
     shape = (max(1, grid.height // scale), max(1, grid.width // scale))
     small = scene.read_bands(names, Window(0, 0, grid.width, grid.height), shape)
     white = {name: bright_land(values) for name, values in small.items()}
+    # Land is about as bright in near infrared as in green: where nothing is, a picture shows no land at all.
+    white["nir"] = max(white["nir"], LAND_IN_NIR * white["green"])
     plain = Method(DARKNESS, names, DARK_ENOUGH, LEAST_DARK, 1.0, 0.005, {}, white)
     # A hair above the scene's valley: a block that has this valley itself is told from one that has none.
     start = threshold(plain, index(plain, small)) + HAIR

@@ -16,7 +16,9 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,20 @@ GOAL = 0.8
 MIB = 2**20
 
 
-def write_scene(path: Path, side: int) -> None:
-    """A COG of `side` × `side` pixels at 10 m."""
+def pieces(side: int) -> Iterator[tuple[int, int, Any]]:
+    """The mirrored pieces that a scene is made of: row, column, and the real picture's four bands."""
     real = np.asarray(spyndex.datasets.open("sentinel")).astype(np.float32)
-    rng = np.random.default_rng(SEED)
     n = real.shape[1]
+    for row in range(0, side, n):
+        for col in range(0, side, n):
+            yield row, col, real[:, :: (-1) ** (row // n), :: (-1) ** (col // n)]
+
+
+def write_scene(
+    path: Path, side: int, *, date: str = "2024-05-12", seed: int = SEED, dry_every: int = 0
+) -> None:
+    """A COG of `side` × `side` pixels at 10 m; every so many pieces the water is dry land, if asked for."""
+    rng = np.random.default_rng(seed)
     profile = {
         "driver": "GTiff", "count": len(BANDS), "dtype": "uint16", "width": side, "height": side, "crs": "EPSG:32650",
         "transform": from_origin(600_000, 3_700_000, 10, 10), "nodata": 0, "tiled": True, "BIGTIFF": "YES",
@@ -51,19 +62,28 @@ def write_scene(path: Path, side: int) -> None:
     plain = path.with_suffix(".plain.tif")
     with rasterio.open(plain, "w", **profile) as target:
         target.descriptions = BANDS
-        target.update_tags(ACQUISITION_DATE="2024-05-12")
-        for row in range(0, side, n):
+        target.update_tags(ACQUISITION_DATE=date)
+        made = enumerate(pieces(side))
+        for row, line in groupby(made, lambda one: one[1][0]):
             tiles = [
-                _varied(real[:, :: (-1) ** (row // n), :: (-1) ** (col // n)], rng)
-                for col in range(0, side, n)
+                _varied(_dry(real) if dry_every and k % dry_every == 0 else real, rng)
+                for k, (_, _, real) in line
             ]
-            height = min(n, side - row)
-            strip = np.concatenate(tiles, axis=2)[:, :height, :side]
-            target.write(strip, window=Window(0, row, side, height))
+            strip = np.concatenate(tiles, axis=2)
+            height = min(strip.shape[1], side - row)
+            target.write(strip[:, :height, :side], window=Window(0, row, side, height))
     rasterio.shutil.copy(
         plain, path, driver="COG", compress="deflate", predictor=2, blocksize=512, num_threads="all_cpus"
     )
     plain.unlink()
+
+
+def _dry(tile: Any) -> Any:
+    """The piece with the median of its land where it shows water."""
+    water = tile[1] > tile[3]
+    made = tile.copy()
+    made[:, water] = np.median(tile[:, ~water], axis=1)[:, None]
+    return made
 
 
 def _varied(tile: Any, rng: np.random.Generator) -> Any:
@@ -100,7 +120,7 @@ def detect_here(path: Path, small: Path, workers: int, kinds: tuple[str, ...]) -
     started, used = time.perf_counter(), time.process_time()
     found = find(scene, kinds, options)
     seconds, processor = time.perf_counter() - started, time.process_time() - used
-    peak = _peak_mib()
+    peak = peak_mib()
     decode_seconds, decode_processor = decode(path, workers)
     return {
         "seconds": seconds,
@@ -113,7 +133,7 @@ def detect_here(path: Path, small: Path, workers: int, kinds: tuple[str, ...]) -
     }
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Most memory that this process ever held. (`ru_maxrss` would tell the parent's, if that was more at the fork.)"""
     status = Path("/proc/self/status").read_text("ascii")
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024

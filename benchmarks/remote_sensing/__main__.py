@@ -42,6 +42,7 @@ def flood(imagery: Path) -> Iterator[dict[str, Any]]:
 @contextmanager
 def told_by(scene: Scene) -> Iterator[None]:
     """Water told by the formula on trial, all else as it is."""
+    indices._letters.cache_clear()
     indices._compiled.cache_clear()
     method = water.method_for(scene)
     tried = replace(method, name="TRIED", bands=tuple({*method.bands, *indices.bands_of("TRIED")}))

@@ -134,9 +134,9 @@ def test_what_a_permit_leaves_goes_to_the_nearest_first() -> None:
     intakes = register((210, 100), permitted_m3=[1_000.0])
     shapes = np.array([FIELD, shapely.box(X + 400, Y, X + 600, Y + 200)], object)
     rows = compare.against(gpd.GeoSeries(shapes, crs=CRS), ["irrigated_land"] * 2, intakes, 10.0, Reach())
-    assert judge._left(rows, intakes, shapes, [800.0, 800.0]) == [800.0, 200.0]
+    assert judge._left(rows, judge._Permits.of(intakes), shapes, [800.0, 800.0]) == [800.0, 200.0]
     unknown = intakes.assign(permitted_m3=np.nan)
-    assert judge._left(rows, unknown, shapes, [800.0, 800.0]) == [None, None]
+    assert judge._left(rows, judge._Permits.of(unknown), shapes, [800.0, 800.0]) == [None, None]
 
 
 def test_files_of_a_folder_say_more_of_the_ground(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from rasterio.transform import from_origin
+from rasterio.transform import Affine, from_origin
 
-from remote_sensing import compare, profile
+from remote_sensing import around, compare, profile
 from remote_sensing.options import Options
 from remote_sensing.pipeline import detect
-from remote_sensing.scene import Scene, open_scenes
+from remote_sensing.scene import Grid, Scene, open_scenes
 
 WEST, NORTH = 500_000.0, 3_600_000.0
 BARE, CROP, POND = (900, 1100, 1600, 2200, 2600), (500, 800, 500, 4000, 1800), (500, 600, 400, 150, 100)
@@ -87,3 +87,21 @@ def test_a_run_gives_each_candidate_its_profile(tmp_path: Path) -> None:
     assert before.ndwi < 0 < after.ndwi
     assert found[0].raw_score == found[0].score
     assert found[0].volume_method == "depth"
+
+
+@pytest.mark.parametrize("turn", [0.0, 20.0])
+def test_pixels_in_and_around_a_shape_are_those_that_geometry_tells(turn: float) -> None:
+    t = from_origin(WEST, NORTH, 10, 10) * Affine.rotation(turn)
+    grid = Grid(rasterio.CRS.from_epsg(32650), t, 80, 70)
+    pond = shapely.box(20, 20, 35, 45).difference(shapely.box(25, 25, 30, 33))
+    parts = shapely.MultiPolygon([pond, shapely.box(35, 45, 50, 52)])
+    shape = shapely.transform(parts, lambda at: np.array([t * tuple(point) for point in at]))
+    corner, size = (5, 8), (60, 55)
+    inside, away = around.pixels(shape, grid, corner, size, 12.0)
+    cols, rows = np.meshgrid(np.arange(55) + 8.5, np.arange(60) + 5.5)
+    middles = shapely.points(cols, rows)
+    assert (inside == shapely.contains(parts, middles)).all()
+    true = shapely.distance(parts.boundary, middles)
+    near = true < 11.99
+    np.testing.assert_allclose(away[near], true[near], atol=1e-3)
+    assert np.isinf(away[true > 12.01]).all()
