@@ -168,3 +168,13 @@ def test_polygons_come_in_any_form_and_crs(tmp_path: Path, scene: Scene, form: s
     pond.to_crs(crs).to_file(path)
     truth = labels.read(path, scene, "water_body").truth
     assert (truth & POND).sum() / (truth | POND).sum() > 0.97
+
+
+def test_a_picture_full_of_water_has_no_bright_land_to_measure_by(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    deep = np.array([40, 105, 95, 30])[:, None, None] + rng.normal(0, 3, (4, 64, 64))
+    mask = evaluate.mask_by_us(one(write(tmp_path / "scene.tif", deep.astype(np.uint8), NAMES)), "water_body")
+    assert mask.mean() > 0.9
+    dry = np.array([60, 80, 95, 110])[:, None, None] + rng.normal(0, 3, (4, 64, 64))
+    mask = evaluate.mask_by_us(one(write(tmp_path / "dry.tif", dry.astype(np.uint8), NAMES)), "water_body")
+    assert not mask.any()
