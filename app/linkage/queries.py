@@ -50,7 +50,7 @@ HOLDING = """(
   or exists (select 1 from shuitu.permits x where x.id = o.permit_id and (x.permit_no = :q or x.holder_name {like} :like)))"""
 # Entries that are paired with the permit of a number, too.
 PAIRED = "select lp.intake_id from shuitu.permits p join shuitu.link_pairs lp on lp.permit_id = p.id where p.permit_no = :q"
-TIMEOUT_S = 5
+TIMEOUT_S = 3
 OUTCOMES = (
     "one_to_one", "n_to_one", "one_to_n", "intake_without_permit", "permit_without_intake", "exempt", "pending",
 )  # fmt: skip
@@ -99,7 +99,7 @@ def page(session: Session, filters: Mapping[str, Any], after: str | None, limit:
         total = count(session, which, given)
         rows = session.execute(
             text(
-                ROW.format(source=_cut(which, keyset, given))
+                ROW.format(source=_cut(session, which, keyset, given))
                 + " order by coalesce(o.probability, 0) desc, o.id"
             ),
             given | last | {"n": limit + 1},
@@ -113,18 +113,32 @@ def page(session: Session, filters: Mapping[str, Any], after: str | None, limit:
     }
 
 
-def _cut(which: str, keyset: str, given: Mapping[str, Any]) -> str:
-    """The lines of a page, cut before anything is joined to them."""
+# Which outcomes there are in which counties of the caller's scope.
+KINDS = """
+select o.county_code, o.outcome from shuitu.outcome_tally o where {which} group by 1, 2 having sum(o.n) > 0 limit :n"""
+OF_TALLY = ("outcome", "region")
+KINDS_MOST = 2_000
+
+
+def _cut(session: Session, which: str, keyset: str, given: Mapping[str, Any]) -> str:
+    """The lines of a page, cut before anything is joined to them.
+
+    An index has each county's lines of an outcome in this order: a page of each, and the first of all those. Where that is
+    most of the nation, the index over all counties is gone through, which finds others' lines first where the scope is small.
+    """
     order = "order by coalesce(o.probability, 0) desc, o.id limit :n"
+    kinds = " and ".join(CONDITIONS[name] for name in OF_TALLY if name in given) or "true"
+    n = len(session.execute(text(KINDS.format(which=kinds)), {**given, "n": KINDS_MOST + 1}).all())
+    if n <= KINDS_MOST:
+        each = f"select * from shuitu.link_outcomes o where o.county_code = k.county_code and o.outcome = k.outcome and {which} and {keyset} {order}"
+        return f"(select o.* from ({KINDS.format(which=kinds).replace(':n', str(KINDS_MOST))}) k cross join lateral ({each}) o {order})"
     if "outcome" in given:
         return f"(select * from shuitu.link_outcomes o where {which} and {keyset} {order})"
-    # The index goes through one outcome in this order: a page of each, and the first of all those. Each is named, so that the
-    # planner knows how many lines it has in the caller's scope.
-    each = (
+    each_outcome = (
         f"(select * from shuitu.link_outcomes o where o.outcome = '{one}' and {which} and {keyset} {order})"
         for one in OUTCOMES
     )
-    return f"(select * from ({' union all '.join(each)}) o {order})"
+    return f"(select * from ({' union all '.join(each_outcome)}) o {order})"
 
 
 def count(session: Session, which: str, given: Mapping[str, Any]) -> int:

@@ -42,21 +42,29 @@ def measure(services: Services, events: int) -> Iterator[Figure]:
     """A figure for each kind of event."""
     while following.follow(services):
         pass
-    kinds: dict[str, Callable[[Services, int], Iterator[Callable[[Session], Any]]]] = {
-        "an entry is added": _added,
-        "an entry is moved 2 km": _moved,
-        "a permit is granted": _granted,
-        "a permit is changed": _varied,
+    kinds: dict[str, tuple[Callable[[Services, int], Iterator[Callable[[Session], Any]]], str]] = {
+        "an entry is added": (
+            _added,
+            "select exists (select from shuitu.link_outcomes where intake_id = :id)",
+        ),
+        "an entry is moved 2 km": (_moved, ""),
+        "a permit is granted": (
+            _granted,
+            "select exists (select from shuitu.link_outcomes where permit_id = :id) or exists (select from shuitu.link_pairs where permit_id = :id)",
+        ),
+        "a permit is changed": (_varied, ""),
     }
-    for name, kind in kinds.items():
+    for name, (kind, proposed) in kinds.items():
         took, processor = [], []
         for happens in kind(services, events):
             try:
                 with transaction(services.engine, ACTOR) as session:
-                    happens(session)
+                    made = happens(session)
             except InvalidInput:  # it lies at a county's edge: another one
                 continue
             seconds, cpu = _followed(services)
+            if proposed and not _true(services, proposed, made[0] if isinstance(made, tuple) else made):
+                raise SystemExit(f"{name}: nothing came of it")
             took.append(seconds)
             processor.append(cpu)
         if not took:
@@ -66,6 +74,11 @@ def measure(services: Services, events: int) -> Iterator[Figure]:
             f"{len(took)} events, p50 {np.median(took):.3f} s; processor p50 {np.median(processor):.3f} s, p95 {np.percentile(processor, 95):.3f} s, "
             "of this process and the database's",
         )  # fmt: skip
+
+
+def _true(services: Services, query: str, identifier: int) -> bool:
+    with transaction(services.engine, ACTOR) as session:
+        return bool(session.execute(text(query), {"id": identifier}).scalar_one())
 
 
 def _followed(services: Services) -> tuple[float, float]:
