@@ -15,8 +15,11 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.errors import InvalidInput
+from app.problems import LANGUAGES, TABLE
 from app.requests import HEADERS, Tally, next_id
 from tiles.keeper import today
 from tiles.packing import takes_gzip
@@ -34,6 +37,21 @@ LONGEST = 4096
 REMEMBERED = 2048
 """Requests whose answer is kept: a browser asks for a tile again in the same bytes."""
 METERED_EVERY_S = 1.0
+_INVALID = TABLE[InvalidInput]
+NOT_UNDERSTOOD = orjson.dumps(
+    {
+        "type": f"/problems/{_INVALID.slug}",
+        "title": _INVALID.title,
+        "status": 400,
+        "detail": "无法识别的 HTTP 请求，或地址过长 (this is no HTTP request, or its address is too long)",
+    }
+)
+NOT_UNDERSTOOD_HEADERS = (
+    (b"content-type", b"application/problem+json"),
+    (b"content-language", LANGUAGES.encode()),
+    (b"content-length", str(len(NOT_UNDERSTOOD)).encode()),
+    (b"access-control-allow-origin", b"*"),
+)
 
 
 class TilesFirst(HttpToolsProtocol):
@@ -77,6 +95,13 @@ class TilesFirst(HttpToolsProtocol):
 
     def _close_after(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no request, or has an address of 64 KiB and more, is told of in the form of all problems."""
+        head = [(b"connection", b"close"), *HEADERS, *self.server_state.default_headers]
+        lines = _lines([*NOT_UNDERSTOOD_HEADERS, *head])
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + NOT_UNDERSTOOD)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         self._idle = False

@@ -15,6 +15,20 @@ from app.imagery.schemas import ENDINGS, Ending, Render, SceneOut, TileJson
 
 router = APIRouter(tags=["imagery"])
 MAX_ZOOM = 22
+OPEN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, X-Request-Id"}
+"""Scripts of other sites may read what a key of theirs opens; cookies are not sent along."""
+
+
+@router.options("/imagery/{path:path}", include_in_schema=False)
+def may_be_read(path: str) -> Response:
+    """A browser asks first, where a script of another site sends a key in a header."""
+    allowed = "GET, HEAD, OPTIONS"
+    asked = {
+        "Access-Control-Allow-Methods": allowed,
+        "Access-Control-Allow-Headers": "*",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(status_code=204, headers={**OPEN, "Allow": allowed, **asked})
 
 
 @router.get("/api/scenes")
@@ -41,11 +55,13 @@ def tilejson(
     scene_id: int,
     tx: Tx,
     request: Request,
+    response: Response,
     services: ServicesDep,
     render_as: Render = "true",
     actor: Actor = require(Permission.READ),
 ) -> TileJson:
     """How to draw the scene in a GIS program."""
+    response.headers.update(OPEN)
     scene = service.one(tx, scene_id)
     # The zoom whose pixels are as fine as the scene's, 156543 m at zoom 0 on the equator.
     lat = math.radians((scene["bbox"][1] + scene["bbox"][3]) / 2)
@@ -89,7 +105,12 @@ def tile(
     other = service.load(tx, like) if like is not None and like != scene_id else None
     asked = f"{version} {other[1] if other else ''} {z}/{x}/{y}.{ending} {render_as}"
     etag = f'"{hashlib.sha256(asked.encode()).hexdigest()[:24]}"'
-    headers = {"Cache-Control": "private, max-age=3600", "ETag": etag}
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "ETag": etag,
+        "Vary": "Cookie, Authorization, X-API-Key",
+        **OPEN,
+    }
     if etag in (
         part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")
     ):

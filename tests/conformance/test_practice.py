@@ -180,7 +180,23 @@ def test_a_scene_of_which_nothing_readable_is_on_file_is_a_404_problem(
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json"), (
             answer.text
         )
-    assert client.get(f"/imagery/{scene}/tilejson.json", headers=own).status_code == 200
+    told = client.get(f"/imagery/{scene}/tilejson.json", headers=own)
+    assert (told.status_code, told.headers["access-control-allow-origin"]) == (200, "*")
+    for path in (
+        f"/imagery/{scene}/9/425/208.png",
+        f"/imagery/{scene}/assets/B04.tif",
+        f"/imagery/{scene}/tilejson.json",
+    ):
+        preflight = client.options(
+            path, headers={"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+        )
+        assert preflight.status_code in (200, 204)
+        assert (
+            preflight.headers["access-control-allow-origin"]
+            == preflight.headers["access-control-allow-headers"]
+            == "*"
+        )
+        assert set(preflight.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
     assert client.get("/stac/collections/scenes/items/scene-0", headers=own).json()["assets"] == {}
 
 

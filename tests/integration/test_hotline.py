@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mapbox_vector_tile as mvt
+import orjson
 import psycopg
 import pytest
 
@@ -153,6 +154,25 @@ def test_who_is_logged_in_goes_the_long_way(wire: Wire, stored: tuple[Dsns, serv
     assert (public[0], officer[0], wrong[0], in_query[0]) == (200, 200, 401, 401)
     assert public[2] != officer[2]
     assert b"cache-control: private" in officer[1]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nothing\r\n\r\n",
+        get(method="FOO"),
+        get("/ogc/collections?x=" + "a" * 70_000),
+        get(TILE, "Content-Length: x"),
+    ],
+    ids=["no request", "no method", "long address", "no length"],
+)
+def test_what_is_no_request_is_told_of_in_the_form_of_all_problems(wire: Wire, request_: bytes) -> None:
+    wire.send(request_)
+    status, head, body = wire.answer()
+    assert status == 400
+    assert b"content-type: application/problem+json" in head
+    assert b"connection: close" in head
+    assert orjson.loads(body)["status"] == 400
 
 
 def test_a_head_has_no_body_and_an_end_is_an_end(wire: Wire) -> None:
