@@ -178,6 +178,19 @@ def test_get_feature_every_layer_is_well_formed_with_ids_that_are_unique(wfs: As
     assert int(root.get("numberReturned")) == len(root.findall("wfs:member", NS))
 
 
+@pytest.mark.parametrize("layer", list(catalog.load()))
+def test_get_feature_geometries_are_of_the_type_that_the_schema_says(wfs: Ask, layer: str) -> None:
+    """09-025r2, 9.3: what is sent is valid by DescribeFeatureType; a polygon is no `MultiSurface`."""
+    said = read(wfs("DescribeFeatureType", TYPENAMES=f"shuitu:{layer}")).xpath(
+        "//xsd:element[@name='geometry']/@type", namespaces=NS
+    )
+    found = read(wfs("GetFeature", TYPENAMES=f"shuitu:{layer}", COUNT=50)).xpath(
+        "//s:geometry/*", namespaces=NS
+    )
+    kinds = {f"gml:{etree.QName(one).localname}PropertyType" for one in found}
+    assert kinds <= set(said), (kinds, said)
+
+
 def test_get_feature_pages_by_start_and_count_and_links_the_next(
     client: TestClient, wfs: Ask, keys: Accounts
 ) -> None:

@@ -43,6 +43,8 @@ async def rows(asked: Asked, layer: Layer, given: ItemsQuery, crs: Crs) -> Rows:
     fields, audience = shown(asked, layer, given), asked.viewer.audience
     decimals = DEGREE_DECIMALS if crs.geographic else METRE_DECIMALS
     shape = geometry_in(f"v.{quote(layer.source.geometry)}", crs)
+    if layer.source.kind != "point":  # one type of geometry a layer, as its schema says
+        shape = f"st_multi({shape})"
     identifier = f"v.{quote(layer.source.id)}"
     gml = f"st_asgml(3, {shape}, {decimals}, 4)"
     columns = ", ".join(f"v.{quote(field.name)}" for field in fields)
