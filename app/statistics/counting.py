@@ -29,6 +29,8 @@ from tiles.source import Conditions, conditions, stored
 Array = npt.NDArray[Any]
 Connection = psycopg.Connection[Any]
 TIMEOUT_S = 25
+POINT_OF_PAST_S = 30e-6
+"""What an entry of a past day takes to be looked up (ADR 0049)."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,16 @@ def count(connection: Connection, asked: Question) -> tuple[list[tuple[Key, Key,
         )
         connection.execute("set local statement_timeout = default")
     except psycopg.errors.QueryCanceled:
-        hint = "" if asked.on is None else "，或先在地图时间条上汇总该日"
-        raise TooCostly(
-            f"统计超过 {TIMEOUT_S} 秒，请缩小行政区范围{hint} (this took more than {TIMEOUT_S} s: choose a smaller region"
-            f"{', or have the day counted at the time bar of the map' if hint else ''})"
-        ) from None
+        raise _too_costly(asked.on) from None
     return found, cells
+
+
+def _too_costly(on: date | None) -> TooCostly:
+    hint = "" if on is None else "，或先在地图时间条上汇总该日"
+    return TooCostly(
+        f"统计超过 {TIMEOUT_S} 秒，请缩小行政区范围{hint} (this takes more than {TIMEOUT_S} s: choose a smaller region"
+        f"{', or have the day counted at the time bar of the map' if hint else ''})"
+    )
 
 
 # ── from cells ──────────────────────────────────────────────────────────────────────────────────────
@@ -98,7 +104,10 @@ class Classes:
 
 
 def _counted(connection: Connection, asked: Question, where: Conditions) -> int | None:
-    """Number of the past day whose cells answer, as they do on the map: where there is too much to ask each."""
+    """Number of the past day whose cells answer, as they do on the map: where there is too much to ask each.
+
+    Raises TooCostly if each would have to be asked, and they are too many.
+    """
     assert asked.layer.points is not None and asked.on is not None  # noqa: S101
     place, values = _place(asked, where)
     lo, hi = cell_range(Address(0, 0, 0), CELL_DEPTH)
@@ -111,7 +120,10 @@ def _counted(connection: Connection, asked: Question, where: Conditions) -> int 
         return None
     day = past.counted(asked.layer, Past(asked.on))
     found = connection.execute(day.sql.encode(), day.values).fetchone()
-    return found[0] if found else None
+    number = found[0] if found else None
+    if number is None and float(row[0]) * POINT_OF_PAST_S > TIMEOUT_S:
+        raise _too_costly(asked.on)  # at once: nobody waits for what is known to fail
+    return number
 
 
 def _from_cells(

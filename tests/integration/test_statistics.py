@@ -225,6 +225,10 @@ def test_a_past_day_of_many_is_told_by_the_cells_that_the_map_counted(
     one_by_one = counted(log_in("admin"), **asked)
     monkeypatch.setattr("tiles.points.JOINED", 100)
     assert counted(log_in("admin"), **asked)["from_map"] is False  # nobody had it counted
+    with monkeypatch.context() as slower:  # what would take too long is refused at once
+        slower.setattr("app.statistics.counting.POINT_OF_PAST_S", 10.0)
+        refused = log_in("admin").get("/api/statistics/intakes", params=asked)
+        assert refused.status_code == 400 and "too-costly" in refused.text, refused.text[:500]
     with transaction(filled.engine, NATION) as session:
         past_days.ask(session, NATION, LAYER, Past(date(2005, 1, 1)))
         number = session.execute(
