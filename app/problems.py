@@ -22,6 +22,8 @@ LANGUAGES = "zh, en"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OURS = ("api", "ogc", "tiles", "archives", "imagery", "styles", "stac", "assets", "problems", "metrics")
 """First parts of addresses that are never pages of the front end."""
+OPEN = ("ogc", "stac", "tiles", "archives", "imagery", "styles")
+"""Those of which scripts of other sites may read what they are told."""
 ANY_PAGE = "/{path:path}"
 """Where every other address leads: the front end, whose page finds its own way."""
 
@@ -97,6 +99,8 @@ def render(
         "request_id": structlog.contextvars.get_contextvars().get("request_id"),
     }
     told = {"Content-Language": LANGUAGES, **(headers or {})}
+    if request.url.path.split("/")[1] in OPEN:
+        told.setdefault("Access-Control-Allow-Origin", "*")
     return Response(orjson.dumps(body, default=str), kind.status, told, media_type="application/problem+json")
 
 

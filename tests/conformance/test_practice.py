@@ -254,7 +254,15 @@ def test_the_link_header_says_what_the_body_says(client: TestClient) -> None:
 
 
 def test_scripts_of_other_sites_may_read_answers_and_errors(client: TestClient) -> None:
-    for path in ("/ogc", f"{ITEMS}?limit=x", "/ogc/collections/nothing"):
+    for path in (
+        "/ogc",
+        f"{ITEMS}?limit=x",
+        "/ogc/collections/nothing",
+        "/ogc/nothing",
+        "/stac/nothing",
+        "/styles/nothing",
+        "/imagery/1/1/9/9.png",
+    ):
         answer = client.get(path, headers={"Origin": "https://elsewhere.example"})
         assert answer.headers["access-control-allow-origin"] == "*"
     preflight = client.options(
