@@ -28,10 +28,23 @@ from app.linkage.engine.texts import fold
 from app.linkage.file_mapping import Columns, Section
 
 Floats = npt.NDArray[np.float64]
-PLAIN = re.compile(r"\s*[-+]?\d{1,3}(?:[.,]\d+)?\s*$")
 PAIR = re.compile(r"^\s*[(\[]?\s*(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)\s*[)\]]?\s*$")
 FEWEST_PLACES = 20
 MOST_DAMAGED = 0.02
+GROUPED = (
+    (re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|[-+]?\d{1,3}(?:\.\d{3})+,\d+"), ".", ","),
+    (re.compile(r"[-+]?\d+,\d+"), "", ","),
+    (re.compile(r"[-+]?\d{1,3}(?:,\d{3}){2,}(?:\.\d+)?|[-+]?\d{1,3}(?:,\d{3})+\.\d+"), ",", "."),
+)
+"""Numbers of coordinates as people write them, with what parts thousands and what parts decimals: 3.812.345,6; 119,5; 3,812,345.6."""
+PACKED = re.compile(r"([-+]?)(\d{1,3})([0-5]\d)([0-5]\d(?:\.\d+)?)")
+"""Degrees, minutes and seconds run together: 1192630.5 is 119° 26′ 30.5″."""
+NEARLY_ALL, FEWEST_PACKED = 0.95, 5
+NOTHING = frozenset({
+    "-", "--", "---", "—", "——", "/", "?", ".", "n/a", "#n/a", "na", "n.a.", "null", "none", "nan", "nil", "unknown", "nd", "n.d.",
+    "s/d", "无", "暂无", "不详", "未知", "空", "未填", "缺", "inconnu", "ninguno",
+})  # fmt: skip
+"""What people write into a cell that they have nothing to write into."""
 NEAR_ZERO = 0.01
 """Degrees: positions nearer than this to 0°, 0° stand for none."""
 VOLUMES = (
@@ -150,12 +163,12 @@ def table(register: Register, section: Section) -> pa.Table:
     given = _codes_apart(section.columns)
     for name in TEXT_FIELDS:
         if name in given:
-            columns[name] = pa.array(_text(frame, given[name]), pa.string())
+            columns[name] = pa.array(_said(_text(frame, given[name])), pa.string())
     lon, lat = _positions(register, section)
     columns["lon"], columns["lat"] = pa.array(lon), pa.array(lat)
     for name, unit in (("annual_m3", _cubic_metres), ("position_error_m", lambda heading: 1.0)):
         if name in given:
-            columns[name] = pa.array(_numbers(frame[given[name][0]]) * unit(given[name][0]))
+            columns[name] = pa.array(_amounts(frame[given[name][0]]) * unit(given[name][0]))
     _note_empty(register, section, columns)
     return pa.table([columns.get(f.name, pa.nulls(rows, f.type)) for f in RECORD], schema=RECORD)
 
@@ -186,9 +199,24 @@ def _text(frame: pd.DataFrame, columns: Columns) -> list[str]:
     ]
 
 
+def _said(texts: Sequence[str]) -> list[str]:
+    """Texts, empty where the cell says that there is nothing to say: 无, N/A, NULL, -."""
+    memory = {text: "" if text.strip().casefold() in NOTHING else text for text in set(texts)}
+    return [memory[text] for text in texts]
+
+
 def _numbers(column: pd.Series) -> Floats:
     plain = pd.to_numeric(column.str.replace(",", "", regex=False).str.strip(), errors="coerce")
     return np.asarray(plain, np.float64)
+
+
+def _amounts(column: pd.Series) -> Floats:
+    """Numbers of a column in which a comma parts either thousands or decimals, which the column as a whole tells."""
+    texts = column.str.strip().str.replace(r"(?<=\d)[\s\u00a0\u202f'’](?=\d{3})", "", regex=True)
+    last = texts.str.contains(r"\.\d*,\d+$") | texts.str.contains(r",(?:\d{1,2}|\d{4,})$")
+    if last.sum() > texts.str.contains(r",\d*\.\d+$").sum():
+        texts = texts.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    return _numbers(texts)
 
 
 def _cubic_metres(heading: str) -> float:
@@ -203,7 +231,7 @@ def _note_empty(register: Register, section: Section, columns: dict[str, Any]) -
         texts.duplicated(keep=False) & (texts.str.strip() != "")
     ).tolist()
     where = columns["lon"].to_numpy(zero_copy_only=False)
-    if len(where) and np.isfinite(where).any():
+    if len(where) and (np.isfinite(where).any() or {"lon", "x", "geometry"} & set(section.columns)):
         register.odd["没有可用坐标 (no usable position)"] = np.flatnonzero(~np.isfinite(where)).tolist()
 
 
@@ -215,7 +243,10 @@ def _positions(register: Register, section: Section) -> tuple[Floats, Floats]:
     nowhere = np.full(rows, np.nan)
     if "lon" in columns and "lat" in columns:
         lon, lat = _degrees(frame, columns["lon"]), _degrees(frame, columns["lat"])
-        if section.crs or _beyond(lon) or _beyond(lat):
+        packed = None if section.crs else _unpacked(frame, columns["lon"], columns["lat"], register)
+        if packed is not None:
+            lon, lat = packed
+        elif section.crs or _beyond(lon) or _beyond(lat):
             lon, lat = _projected(frame, columns["lon"], columns["lat"], section, register.name)
     elif "x" in columns and "y" in columns:
         if section.crs or _beyond(_plain_numbers(frame, columns["x"])):
@@ -234,10 +265,48 @@ def _positions(register: Register, section: Section) -> tuple[Floats, Floats]:
     return lon, lat
 
 
+def both_of(section: Section, name: str) -> None:
+    """Raises InvalidInput where a mapping names half of a position."""
+    for one, other in (("lon", "lat"), ("x", "y")):
+        given = {one, other} & set(section.columns)
+        if len(given) == 1:
+            have = given.pop()
+            lack = other if have == one else one
+            raise InvalidInput(
+                f"{name} 的映射有 {have} 而没有 {lack}，位置需要两者 (the mapping names {have} and no {lack}: a position needs both)",
+                field=lack,
+            )
+
+
+def _unpacked(
+    frame: pd.DataFrame, x: Columns, y: Columns, register: Register
+) -> tuple[Floats, Floats] | None:
+    """Degrees whose minutes and seconds are run together, if nearly all values of both columns can be read so."""
+    if len(x) > 1 or len(y) > 1:
+        return None
+    found = []
+    for columns, most in ((x, 180), (y, 90)):
+        texts = frame[columns[0]].str.strip()
+        parts = texts.str.extract(rf"^{PACKED.pattern}$")
+        degrees = pd.to_numeric(parts[1]) + pd.to_numeric(parts[2]) / 60 + pd.to_numeric(parts[3]) / 3600
+        good = (degrees <= most).to_numpy(bool)
+        known = int((texts != "").sum())
+        if good.sum() < max(FEWEST_PACKED, NEARLY_ALL * known):
+            return None
+        found.append(np.where(good, degrees.to_numpy(float), np.nan) * np.where(parts[0] == "-", -1.0, 1.0))
+    register.odd["坐标按度分秒连写读取 (read as degrees, minutes and seconds run together)"] = np.flatnonzero(
+        np.isfinite(found[0])
+    ).tolist()
+    return found[0], found[1]
+
+
 def _plain_numbers(frame: pd.DataFrame, columns: Columns) -> Floats:
-    texts = frame[columns[0]].str.strip()
-    comma = texts.str.contains(r"^[-+]?\d+,\d+$", regex=True, na=False)
-    return _numbers(texts.where(~comma, texts.str.replace(",", ".", regex=False)))
+    texts = frame[columns[0]].str.strip().str.replace(r"(?<=\d)[\s\u00a0\u202f'’](?=\d{3})", "", regex=True)
+    for pattern, thousands, decimals in GROUPED:
+        so = texts.str.fullmatch(pattern.pattern).fillna(False)
+        plain = texts.str.replace(thousands, "", regex=False) if thousands else texts
+        texts = texts.where(~so, plain.str.replace(decimals, ".", regex=False))
+    return _numbers(texts)
 
 
 def _beyond(values: Floats) -> bool:
@@ -277,7 +346,7 @@ def _projected(
             field="crs",
         )
     try:
-        crs = CRS.from_user_input(section.crs)
+        crs = CRS.from_user_input(_known_crs(section.crs))
         transformer = Transformer.from_crs(crs, CRS.from_epsg(4326), always_xy=True)
     except CRSError as error:
         raise InvalidInput(
@@ -293,6 +362,15 @@ def _projected(
     best = inside.index(max(inside)) if max(inside) > 2 * inside[0] else 0
     lon, lat = (np.asarray(v, np.float64) for v in placed[best])
     return np.where(np.isfinite(lon), lon, np.nan), np.where(np.isfinite(lat), lat, np.nan)
+
+
+UTM = re.compile(r"(?:wgs\s*-?84\s*[/,]?\s*)?utm\s*(?:zone)?\s*(\d{1,2})\s*([ns])", re.IGNORECASE)
+
+
+def _known_crs(text: str) -> str:
+    """UTM 50N, as people write it, by its EPSG code; anything else as it is."""
+    match = UTM.fullmatch(text.strip())
+    return f"EPSG:{32600 + int(match[1]) + 100 * (match[2] in 'sS')}" if match else text
 
 
 ZONE = 1e6
@@ -376,6 +454,17 @@ def agree_on_places(first: tuple[Floats, Floats], second: tuple[Floats, Floats])
     return mended, _mended(second, own, own if elsewhere else others)
 
 
+def lie_apart(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> bool:
+    """Whether hardly a place of the one lies near any of the other: a wrong crs, another unit, another country."""
+    a, b = ({(int(x), int(y)) for x, y in zip(*(np.floor(v[np.isfinite(v)] / APART_DEGREES) for v in side), strict=True)}
+            for side in (first, second))  # fmt: skip
+    if min(np.isfinite(first[0]).sum(), np.isfinite(second[0]).sum()) < FEWEST_PLACES:
+        return False
+    around = {(x + dx, y + dy) for x, y in b for dx in (-1, 0, 1) for dy in (-1, 0, 1)}
+    return len(a & around) < len(a) / 20
+
+
+APART_DEGREES = 0.25
 Box = tuple[tuple[float, float], tuple[float, float]]
 
 

@@ -16,7 +16,7 @@ from app.linkage.engine.reasons import sentence
 from app.linkage.engine.records import Progress
 from app.linkage.engine.sides import floats
 from app.linkage.file_mapping import FileMapping, Section
-from app.linkage.file_tables import Register, agree_on_places, ids, read, table
+from app.linkage.file_tables import Register, agree_on_places, both_of, ids, lie_apart, read, table
 
 HEADING = ("a", "b", "probability", "outcome", "decision", "reasons")
 
@@ -55,6 +55,7 @@ def opened(path: Path, section: Section, side: str) -> Read:
                 f"映射的 {side} 没有 id (the mapping names no id for {side}): {', '.join(register.frame.columns[:40])}",
                 field=f"{side}.id",
             )
+        both_of(found, path.name)
         return Read(register, found, guessed=False)
     guess = file_mapping.guessed(register.frame, register.geometry is not None)
     return Read(register, replace(found, columns={**guess, **found.columns}), guessed=True)
@@ -104,6 +105,10 @@ def _mended(a: pa.Table, b: pa.Table, first: Register, second: Register) -> tupl
     for count, register in zip(agree_on_places(*places), (first, second), strict=True):
         if count:
             register.odd["坐标颠倒或缺负号，已改正 (swapped or without its minus: mended)"] = [-1] * count
+    if lie_apart(*places):
+        first.odd[
+            "两个文件的位置相距很远，请检查坐标系与列 (far from every place of the other file: check crs and columns)"
+        ] = np.flatnonzero(np.isfinite(places[0][0])).tolist()
     found = []
     for t, (lon, lat) in zip((a, b), places, strict=True):
         for name, values in (("lon", lon), ("lat", lat)):

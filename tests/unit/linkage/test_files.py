@@ -369,3 +369,94 @@ def test_a_guessed_mapping_can_be_written_and_used(tmp_path: Path, right: Path) 
     written = file_mapping.parse(yaml.safe_load(done.output))
     assert written.a.columns == {name: (column,) for name, column in MAPPING.items()}
     assert pairs(a, right, yaml.safe_load(done.output)) == EXPECTED
+
+
+def read_as(
+    tmp_path: Path, text: str, **mapping: object
+) -> tuple[file_tables.Register, list[dict[str, object]]]:
+    """The rows of a CSV in the standard record."""
+    path = tmp_path / "t.csv"
+    path.write_text(text, "utf-8")
+    section = file_mapping.resolved(parse({"a": mapping}).a, text.splitlines()[0].split(";"), "a", path.name)
+    register = file_tables.read(path, section)
+    return register, file_tables.table(register, section).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ("500000.5", "3812345.25"),
+        ("500000,5", "3812345,25"),
+        ("500.000,5", "3.812.345,25"),
+        ("500,000.5", "3,812,345.25"),
+        ("500 000,5", "3 812 345,25"),
+        ("500\u202f000.5", "3\u202f812\u202f345.25"),
+        ("500'000.5", "3'812'345.25"),
+    ],
+)
+@pytest.mark.parametrize("crs", ["EPSG:32650", 32650, "UTM 50N", "WGS 84 / UTM zone 50N"])
+def test_metres_with_any_separators(tmp_path: Path, x: str, y: str, crs: object) -> None:
+    _, rows = read_as(tmp_path, f"id;e;n\n1;{x};{y}\n", id="id", x="e", y="n", crs=crs)
+    assert (rows[0]["lon"], rows[0]["lat"]) == pytest.approx(
+        (117.0, 34.45264), abs=1e-5
+    )  # 3,812,345.25 / 0.9996 m along the meridian
+
+
+def test_degrees_minutes_and_seconds_run_together(tmp_path: Path) -> None:
+    lines = "\n".join(f"{k};-12230{k:02d}.5;38241{k % 10}" for k in range(10, 20))
+    register, rows = read_as(tmp_path, f"id;lon;lat\n{lines}\n", id="id", lon="lon", lat="lat")
+    assert rows[0]["lon"] == pytest.approx(-(122 + 30 / 60 + 10.5 / 3600))
+    assert rows[0]["lat"] == pytest.approx(38 + 24 / 60 + 10 / 3600)
+    assert len(register.odd["坐标按度分秒连写读取 (read as degrees, minutes and seconds run together)"]) == 10
+
+
+def test_metres_are_not_taken_for_degrees_run_together(tmp_path: Path) -> None:
+    lines = "\n".join(f"{k};50{k}7{k};38{k}9{k}" for k in range(60, 80))
+    with pytest.raises(InvalidInput, match="these are no degrees"):
+        read_as(tmp_path, f"id;lon;lat\n{lines}\n", id="id", lon="lon", lat="lat")
+
+
+@pytest.mark.parametrize(
+    ("volumes", "expected"),
+    [
+        (["1,234", "20,000.5"], [1234, 20000.5]),
+        (["1,234", "12,500"], [1234, 12500]),
+        (["12,5", "1.234,75"], [12.5, 1234.75]),
+        (["12,5", "1250"], [12.5, 1250]),
+        (["1 250", "7"], [1250, 7]),
+    ],
+)
+def test_commas_of_volumes_are_told_by_their_column(
+    tmp_path: Path, volumes: list[str], expected: list[float]
+) -> None:
+    lines = "\n".join(f"{k};{v}" for k, v in enumerate(volumes))
+    _, rows = read_as(tmp_path, f"id;v\n{lines}\n", id="id", annual_m3="v")
+    assert [row["annual_m3"] for row in rows] == expected
+
+
+@pytest.mark.parametrize("nothing", ["无", "N/A", "NULL", "-", "不详", " none "])
+def test_a_cell_that_says_nothing_is_empty(tmp_path: Path, nothing: str) -> None:
+    _, rows = read_as(tmp_path, f"id;n;h\n{nothing};{nothing};x\n", id="id", name="n", holder="h")
+    assert (rows[0]["name"], rows[0]["holder"]) == ("", "x")
+
+
+def test_half_of_a_position_is_refused(tmp_path: Path, right: Path) -> None:
+    path = tmp_path / "a.csv"
+    frame().to_csv(path, index=False)
+    half = {key: column for key, column in MAPPING.items() if key != "lat"}
+    with pytest.raises(InvalidInput, match="names lon and no lat") as told:
+        pairs(path, right, {"a": half, "b": MAPPING})
+    assert told.value.facts["field"] == "lat"
+
+
+def test_registers_that_lie_apart_are_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    a, b = (
+        pd.DataFrame({"no": range(40), "name": [f"well {k}" for k in range(40)], "x": 5e5 + rng.uniform(0, 9e4, 40), "y": y + rng.uniform(0, 9e4, 40)})
+        for y in (1e6, 4e6)
+    )  # fmt: skip
+    for name, table in (("a", a), ("b", b)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    given = {"id": "no", "name": "name", "x": "x", "y": "y", "crs": 32650}
+    answer = files.run(tmp_path / "a.csv", tmp_path / "b.csv", parse({"both": given}), LinkSettings())
+    assert any("check crs" in reason for reason in files.summary(answer)["odd"]["a"])
