@@ -1,5 +1,6 @@
 """The one table from exception to HTTP status, and its rendering as RFC 9457 problem details."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +102,15 @@ def render(
     told = {"Content-Language": LANGUAGES, **(headers or {})}
     if request.url.path.split("/")[1] in OPEN:
         told.setdefault("Access-Control-Allow-Origin", "*")
-    return Response(orjson.dumps(body, default=str), kind.status, told, media_type="application/problem+json")
+    return Response(_written(body), kind.status, told, media_type="application/problem+json")
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    """Clients send numbers of any size and halves of characters, which are repeated to them: orjson writes neither."""
+    try:
+        return orjson.dumps(body, default=str)
+    except TypeError:
+        return json.dumps(body, default=str).encode()
 
 
 def kind_of(error: Exception) -> ProblemType:
@@ -159,6 +168,14 @@ def _not_allowed(request: Request, methods: list[str]) -> Response:
     return render(BY_STATUS[405], detail, request, headers={"Allow": allowed})
 
 
+def _half_a_character(request: Request, error: Exception) -> Response:
+    """JSON may write one half of a surrogate pair (`\\ud800`), which is text for Python and for nothing after it."""
+    if not isinstance(error, UnicodeEncodeError) or error.reason != "surrogates not allowed":
+        return _unexpected(request, error)
+    detail = "文本含有不完整的字符，未作任何更改 (a text holds half a character; nothing was changed)"
+    return render(TABLE[errors.InvalidInput], detail, request)
+
+
 def _short(value: object) -> str | None:
     text = None if value is None else str(value)
     return text if text is None or len(text) <= 120 else text[:117] + "…"
@@ -204,5 +221,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _database)
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(UnicodeEncodeError, _half_a_character)
     app.add_exception_handler(HTTPException, _of_framework)
     app.add_exception_handler(Exception, _unexpected)

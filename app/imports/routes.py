@@ -151,7 +151,11 @@ def get_reasons(
     return report.reasons(tx, import_id)
 
 
-@router.get("/imports/{import_id}/rejects.{form}")
+@router.get(
+    "/imports/{import_id}/rejects.{form}",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}, XLSX: {}}}},
+)
 def get_rejects_file(
     import_id: UUID, form: Literal["csv", "xlsx"], tx: Tx, actor: Actor = require(Permission.IMPORT)
 ) -> Response:

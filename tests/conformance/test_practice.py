@@ -180,6 +180,8 @@ def test_a_scene_of_which_nothing_readable_is_on_file_is_a_404_problem(
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json"), (
             answer.text
         )
+    for x in (2, 10**25):
+        assert client.get(f"/imagery/{scene}/1/{x}/0.png", headers=own).status_code == 400
     told = client.get(f"/imagery/{scene}/tilejson.json", headers=own)
     assert (told.status_code, told.headers["access-control-allow-origin"]) == (200, "*")
     for path in (

@@ -180,3 +180,12 @@ def test_a_filter_language_that_is_none_is_refused_also_without_a_filter(
     asked = {"by": "region", "filter-lang": "ecql"}
     answer = client.get("/api/statistics/intakes", params=asked, headers={"X-API-Key": keys.nation})
     assert answer.status_code == 400
+
+
+def test_half_a_character_is_a_bad_request(client: TestClient) -> None:
+    answer = client.post(
+        "/api/session",
+        content=b'{"username": "\\ud800", "password": "x"}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")

@@ -3,6 +3,7 @@
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app import errors, problems
@@ -53,6 +54,36 @@ def test_facts_say_what_and_where_but_never_replace_the_standard_members() -> No
     body = client_raising(errors.InvalidInput("x", field="lon", value=1, status=200)).get("/broken").json()
     assert body["field"] == "lon"
     assert body["status"] == 400
+
+
+def test_a_number_of_any_size_can_be_repeated() -> None:
+    for number in (10**30, -(10**30), 2**63, -(2**63), 7):
+        answer = client_raising(errors.InvalidInput("no such tile", value=number)).get("/broken")
+        assert (answer.status_code, int(answer.json()["value"])) == (400, number)
+
+
+@pytest.mark.parametrize("name", ["text", "number"])
+def test_half_a_character_is_refused_and_can_be_repeated(name: str) -> None:
+    """As JSON may write it; to the database and to the wire it is no text."""
+    app = FastAPI()
+    problems.install(app)
+
+    class Body(BaseModel):
+        text: str = ""
+        number: int = 0
+
+    @app.post("/bodies")
+    def bodies(body: Body) -> int:
+        return len(body.text.encode())
+
+    web = TestClient(app, raise_server_exceptions=False)
+    whole = web.post(
+        "/bodies", content=b'{"text": "\\ud83d\\udca7"}', headers={"Content-Type": "application/json"}
+    )
+    assert (whole.status_code, whole.json()) == (200, 4)
+    half = b'{"%s": "\\ud800"}' % name.encode()
+    answer = web.post("/bodies", content=half, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["status"]) == (400, 400)
 
 
 def test_an_unexpected_error_tells_nothing_of_its_inside() -> None:
