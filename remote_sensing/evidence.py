@@ -35,8 +35,8 @@ def log_odds(chance: float) -> float:
 
 SPECK, FAINT, FULL = (
     0.03,
-    {"water_body": 0.75, "irrigated_land": 0.15},
-    {"water_body": 0.35, "irrigated_land": 0.2},
+    {"water_body": 0.2, "irrigated_land": 0.15},
+    {"water_body": 0.3, "irrigated_land": 0.2},
 )
 """Chance that an object of the smallest size is not what it seems (one of twice the size: half of it), and what
 is added for one without contrast (none from a contrast of FULL on). On five dates of North Dakota ponds seven

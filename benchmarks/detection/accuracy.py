@@ -14,9 +14,9 @@ from typing import Any
 
 import geopandas as gpd
 
-from benchmarks.detection import grounds, sensors, shadows
-from remote_sensing import evaluate, kinds, labels, recovery
-from remote_sensing.scene import Scene, open_scenes
+from benchmarks.detection import clothes, grounds, sensors, shadows
+from remote_sensing import evaluate, kinds, labels, recovery, scoring
+from remote_sensing.scene import Scene, SceneError, open_scenes
 
 PRAIRIE = "us_nd_potholes_west"
 DATES = ("2009-08-18", "2012-07-31", "2015-09-26", "2017-08-27", "2020-08-31")
@@ -130,6 +130,46 @@ def other_sensors(imagery: Path) -> list[dict[str, Any]]:
     return made
 
 
+DRESSED = (0, 1, 3, 5)
+"""Of WATER: a flood in thirteen bands, a dry scene in four, pictures of 8 bits of a wet and of a dry year."""
+CHIPS = (256, 128, 64)
+
+
+def dressed(imagery: Path) -> list[dict[str, Any]]:
+    """Each scene, and its label, in the clothes of users' files (`clothes`), and cut into chips that are judged together."""
+    made = []
+    for file, label in (WATER[i] for i in DRESSED):
+        with tempfile.TemporaryDirectory() as folder:
+            w = clothes.Wardrobe(imagery / file, imagery / label, Path(folder))
+            cases = [(f"scene: {name}", write) for name, write in clothes.scenes(w)]
+            cases += [
+                (f"label: {n}", lambda put=put, file=file: (imagery / file, put()))
+                for n, put in clothes.labels(w)
+            ]
+            for name, write in cases:
+                made.append({"scene": Path(file).stem, "as": name, "iou": _iou(*write())})
+            for side in CHIPS:
+                parts = [_counts(*chip) for chip in clothes.chips(w, side)]
+                whole = scoring.Counts(
+                    *(sum(getattr(p, n) for p in parts) for n in ("right", "false", "missed"))
+                )
+                made.append({"scene": Path(file).stem, "as": f"{len(parts)} chips of {side}", "iou": whole.figures()["iou"]})  # fmt: skip
+    return made
+
+
+def _iou(scene: Path, label: Path) -> float | str:
+    try:
+        return float(evaluate.masks(open_scenes(scene)[0], label, "water_body")["iou"])
+    except SceneError as error:
+        return f"refused: {error}"
+
+
+def _counts(scene: Path, label: Path) -> scoring.Counts:
+    opened = open_scenes(scene)[0]
+    truth = labels.read(label, opened, "water_body")
+    return scoring.counts(evaluate.mask_by_us(opened, "water_body"), truth.truth, truth.judged)
+
+
 def skies(imagery: Path) -> list[dict[str, Any]]:
     """Clouds and shadows painted on cloudless scenes, in %."""
     made = []
@@ -171,6 +211,7 @@ def main() -> None:
     tables: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "water": lambda: masks(imagery, WATER, "water_body"),
         "sensors": lambda: other_sensors(imagery),
+        "clothes": lambda: dressed(imagery),
         "shadow": lambda: skies(imagery),
         "kinds": lambda: waters(given.data / "boundaries"),
         "fields": lambda: masks(imagery, FIELDS, "irrigated_land"),

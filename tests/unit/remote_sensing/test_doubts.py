@@ -158,3 +158,17 @@ def test_a_few_decisions_are_not_believed_alone() -> None:
     assert made.ece is None
     assert 0.0 < float(made.apply(np.array([0.9]))[0]) < 0.9
     assert float(made.apply(np.array([0.99]))[0]) > 0.0
+
+
+def test_what_barely_passes_among_clear_water_is_believed_less() -> None:
+    clear = evidence.clearness(np.array([0.51, 0.8, 0.82, 0.9]), 0.5)
+    assert clear[0] < 0.1
+    assert (clear[1:] > 0.9).all()
+    faint, plain = (
+        evidence.score("water_body", "no_intake", 30_000, 1_000, c, FREE, 0.0, []) for c in (clear[0], 1.0)
+    )
+    assert faint < plain
+    # Where all water is alike, none is faint; nor is there any where the limit lies above all of it.
+    assert (evidence.clearness(np.array([0.52, 0.53, 0.525]), 0.4) > 0.9).all()
+    assert (evidence.clearness(np.array([0.1, np.nan]), 0.5) == 1).all()
+    assert not len(evidence.clearness(np.empty(0), 0.5))
