@@ -158,7 +158,8 @@ def main() -> None:
         from benchmarks.linkage import storing
 
         with data_folder(given.data) as folder:
-            tell("linkage", storing.measure(registers(given.store), folder), as_json=given.as_json)
+            made = storing.kept(folder, lambda: registers(given.store))
+            tell("linkage", storing.measure(made, folder), as_json=given.as_json)
         return
     figures = scale(given.scale) if given.scale else measure(given.rows, not given.made_up_only)
     tell("linkage", figures, as_json=given.as_json)

@@ -24,7 +24,7 @@ from benchmarks.register.nation import ACTOR
 
 NIGHT_S = 8 * 3600.0
 """From the end of the day to the first officer."""
-RUN_OUT = "update shuitu.permits set valid_to = current_date - 2 where status = 'valid'"
+RUN_OUT = "update shuitu.permits set valid_from = least(valid_from, current_date - 1800), valid_to = current_date - 2 where status = 'valid'"
 FILE = """
 select permit_no, holder_name, county_code, source_type, purpose, annual_volume_m3 / 10000, current_date, current_date + 1800
 from shuitu.permits order by county_code, id"""
