@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { area, count, date, distance, fieldValue, position, shortCount, volume } from "@/lib/format";
+import { area, count, date, distance, fieldValue, position, share, shortCount, volume } from "@/lib/format";
 
 describe("volumes", () => {
 	it("are 万m³ with at most four decimals, trailing zeros cut", () => {
@@ -17,8 +17,18 @@ describe("volumes", () => {
 	it("read as powers of ten in English", () => expect(volume(12_345, "en")).toBe("1.2345 ×10⁴ m³"));
 });
 
+it("calls a share all only if it is, and nothing only if it is", () => {
+	expect([0, 0.002, 0.5, 0.9967, 1].map((one) => share(one, "zh"))).toEqual([
+		"0%",
+		"<1%",
+		"50%",
+		">99%",
+		"100%",
+	]);
+});
+
 it("groups short counts by ten thousand in Chinese, by thousand in English", () => {
-	expect(shortCount(9_999, "zh")).toBe("9999");
+	expect(shortCount(9_999, "zh")).toBe("9,999");
 	expect(shortCount(12_345, "zh")).toBe("1.2万");
 	expect(shortCount(12_345, "en")).toBe("12.3k");
 	expect(shortCount(1_234_567, "zh")).toBe("123.5万");

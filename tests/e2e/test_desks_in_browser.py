@@ -131,18 +131,51 @@ def test_decision_of_another_person_arrives_by_itself(visit: Callable[..., Visit
     assert state_of(one, "YG-000003") == "confirmed"
 
 
+def test_the_scene_of_a_candidate_is_shown_by_itself_until_somebody_puts_it_away(
+    visit: Callable[..., Visit],
+) -> None:
+    one = visit("analyst")
+    one.open("/candidates")
+    rows = one.page.locator("[data-row]")
+    with one.page.expect_response(re.compile(r"/imagery/\d+/.*\.webp"), timeout=60_000) as answer:
+        rows.first.click()
+    assert answer.value.status in (200, 204)
+    dates = one.page.locator(".compare .date")
+    expect(dates.first).to_contain_text("2024")
+    expect(dates.last).to_contain_text("2026-05-17")
+    # The line crosses the object: what lies under it can be clicked all the same.
+    at = one.look(
+        """() => {
+          const box = document.querySelector('.compare .edge').getBoundingClientRect()
+          return document.elementFromPoint(box.left, box.top + box.height / 2).className
+        }"""
+    )
+    assert "maplibregl-canvas" in at
+    one.page.locator("aside.side").get_by_role("button", name="关闭").click()
+    expect(one.page.locator(".compare")).to_have_count(0)
+    assert "scene=" not in one.page.url
+    rows.first.click()
+    expect(dates.first).to_be_visible()
+    one.page.keyboard.press("i")
+    expect(one.page.locator(".compare")).to_have_count(0)
+    one.page.keyboard.press("ArrowDown")
+    expect(one.page.locator("aside.side")).to_contain_text("YG-000002")
+    expect(one.page.get_by_role("button", name="在地图上显示影像")).to_be_visible()
+    assert "scene=" not in one.page.url
+
+
 def test_dates_are_walked_and_swiped_on_the_map(visit: Callable[..., Visit]) -> None:
     one = visit("analyst")
     one.open("/candidates?sel=candidates:2")
     one.page.get_by_role("button", name="卷帘", exact=True).click()
     expect(one.page.locator(".swipe img")).to_have_count(2)
-    with one.page.expect_response(re.compile(r"/imagery/\d+/.*\.webp"), timeout=60_000) as answer:
-        one.page.get_by_role("button", name="在地图上显示影像").click()
-    assert answer.value.status in (200, 204)
     drawer = one.page.locator("aside.side")
     slider = drawer.locator(".slide input")
     expect(slider).to_have_attribute("aria-valuetext", re.compile("2026-05-17"))
+    expect(one.page.locator(".compare .date").first).to_be_visible()
     newer = re.search(r"scene=(\d+)", one.page.url)
+    one.page.keyboard.press("c")
+    expect(one.page.locator(".compare")).to_have_count(0)
     one.page.locator("canvas.maplibregl-canvas").first.focus()
     one.page.keyboard.press("[")
     expect(slider).to_have_attribute("aria-valuetext", re.compile("2024"))

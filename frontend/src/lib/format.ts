@@ -51,7 +51,7 @@ export function count(n: number | null | undefined, lang: Lang): string {
 
 /** A count for little room: 1.2万 in Chinese, 12k in English. */
 export function shortCount(n: number, lang: Lang): string {
-	if (lang === "zh") return n < 10_000 ? String(n) : `${decimals(n / 10_000, 1, lang)}万`;
+	if (lang === "zh") return n < 10_000 ? decimals(n, 0, lang) : `${decimals(n / 10_000, 1, lang)}万`;
 	return n < 10_000 ? decimals(n, 0, lang) : `${decimals(n / 1000, n < 100_000 ? 1 : 0, lang)}k`;
 }
 
@@ -59,8 +59,10 @@ export function percent(value: number | null | undefined, lang: Lang): string {
 	return value == null || !Number.isFinite(value) ? NONE : `${decimals(value, 1, lang)}%`;
 }
 
-/** A share 0..1 as a percentage without decimals. */
+/** A share 0..1 as a percentage without decimals; what is not all is never called 100 %, and what is some never 0 %. */
 export function share(value: number, lang: Lang): string {
+	if (value > 0 && value < 0.005) return "<1%";
+	if (value > 0.995 && value < 1) return ">99%";
 	return `${decimals(value * 100, 0, lang)}%`;
 }
 

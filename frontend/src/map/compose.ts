@@ -51,6 +51,12 @@ export function drawn(style: StyleSpecification, layer: string): string[] {
 		.map((part) => part.id);
 }
 
+/** Over an image a line of any one colour is lost somewhere: it gets a light edge. */
+function edge(line: LayerSpecification): LayerSpecification {
+	const paint = { "line-color": "#ffffff", "line-width": 8, "line-opacity": 0.85 };
+	return { ...line, id: "selection-edge", paint } as LayerSpecification;
+}
+
 function ring(selection: Selection, kind: string, accent: string): LayerSpecification {
 	const common = {
 		id: "selection",
@@ -142,7 +148,9 @@ export function compose(
 	}
 	const { selection } = s;
 	if (selection && sources[selection.layer] && s.on.has(selection.layer)) {
-		layers.push(ring(selection, kinds.get(selection.layer) ?? "polygon", s.accent));
+		const drawn = ring(selection, kinds.get(selection.layer) ?? "polygon", s.accent);
+		if (s.overlay && drawn.type === "line") layers.push(edge(drawn));
+		layers.push(drawn);
 	}
 	return { ...server, sources, layers };
 }

@@ -1,6 +1,7 @@
 /** What a person enters about a permit, and the body of the request that it makes. */
 
 import type { components } from "@/api/schema";
+import { today } from "@/state/day";
 
 export type Permit = components["schemas"]["PermitOut"];
 export type NewEvent = components["schemas"]["NewEvent"];
@@ -174,11 +175,6 @@ export function emptyPoint(): PointDraft {
 		annual: "",
 		kept: {},
 	};
-}
-
-/** A day in China's clock, YYYY-MM-DD. */
-export function today(): string {
-	return new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai" }).format(new Date());
 }
 
 /** What is in writing before a person begins: the permit as it stands. */

@@ -3,15 +3,22 @@
 import { computed, type WritableComputedRef } from "vue";
 import { useRoute, useRouter } from "vue-router";
 
-/** Makes one filter of the address: what it is unless said otherwise is left out there. */
-export function useInAddress(): (name: string, fallback: string) => WritableComputedRef<string> {
+/** Makes the filters of an address: what one is unless said otherwise is left out there. */
+export function useInAddress() {
 	const route = useRoute();
 	const router = useRouter();
-	return (name, fallback) =>
-		computed<string>({
-			get: () => (typeof route.query[name] === "string" ? (route.query[name] as string) : fallback),
+	const names: string[] = [];
+	function filter(name: string, fallback: string | (() => string)): WritableComputedRef<string> {
+		const usual = () => (typeof fallback === "string" ? fallback : fallback());
+		names.push(name);
+		return computed<string>({
+			get: () => (typeof route.query[name] === "string" ? route.query[name] : usual()),
 			set: (value) => {
-				void router.replace({ query: { ...route.query, [name]: value === fallback ? undefined : value } });
+				void router.replace({ query: { ...route.query, [name]: value === usual() ? undefined : value } });
 			},
 		});
+	}
+	/** How many are set otherwise. */
+	const set = computed(() => names.filter((name) => typeof route.query[name] === "string").length);
+	return { filter, set };
 }

@@ -9,7 +9,7 @@ export type Asked = components["schemas"]["Filters"];
 export const SCORES = ["0", "0.25", "0.5", "0.75", "0.9"] as const;
 
 export function useFilters() {
-	const filter = useInAddress();
+	const { filter, set } = useInAddress();
 	const state = filter("state", "suspected");
 	const kind = filter("kind", "all");
 	const category = filter("category", "all");
@@ -29,5 +29,5 @@ export function useFilters() {
 	const query = computed(() =>
 		new URLSearchParams(Object.entries(asked.value).map(([name, value]) => [name, String(value)])).toString(),
 	);
-	return { state, kind, category, least, most, run, asked, query };
+	return { state, kind, category, least, most, run, set, asked, query };
 }

@@ -37,7 +37,7 @@ export const CONFLICTS = [
 ] as const;
 
 export function useMatchFilters() {
-	const filter = useInAddress();
+	const { filter, set } = useInAddress();
 	const outcome = filter("outcome", "pending");
 	const state = filter("by", "all");
 	const band = filter("band", "all");
@@ -60,5 +60,5 @@ export function useMatchFilters() {
 		if (view.region) found.region = Number(view.region);
 		return found;
 	});
-	return { outcome, state, band, source, conflict, words, asked };
+	return { outcome, state, band, source, conflict, words, set, asked };
 }

@@ -11,7 +11,7 @@ export default {
 	field: "Field",
 	before: "Before",
 	after: "After",
-	signIn: "Sign in",
+	signIn: "Log in",
 	title: "Dossier",
 	documents: {
 		title: "Documents ({n})",

@@ -16,6 +16,7 @@ export const imagery = {
 	},
 	profile: "Indices by date",
 	noProfile: "No scene shows this object",
+	newestOnly: "Of {of} scenes here, the newest {n} are read",
 	table: "Values",
 	series: {
 		ndvi: "NDVI",

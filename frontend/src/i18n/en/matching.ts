@@ -46,11 +46,9 @@ export default {
 		weakened: "Changed since confirmed",
 		other: "Other contradiction",
 	},
-	total: "{n} lines",
 	totalMost: "more than {n} lines",
-	inRegion: "{region}",
 	list: "Intakes to match",
-	more: "Show {n} more",
+	onMap: "On the map",
 	empty: "No lines like that",
 	emptyPending: "Nothing is pending in your jurisdiction. Look at other outcomes above, or match again.",
 	never:
@@ -197,7 +195,6 @@ export default {
 		},
 		recent: "Recent batches",
 	},
-	keys: "Keys",
 	keyList: {
 		walk: "Walk up and down",
 		accept: "Accept the chosen pair",

@@ -1,5 +1,5 @@
 export default {
-	place: "Figures",
+	place: "Statistics",
 	title: "Statistics and briefing",
 	signIn: "Sign in to see the statistics of your jurisdiction.",
 	tabs: { place: "By place of the intake", issuers: "By issuing authority", progress: "Progress briefing" },

@@ -16,6 +16,7 @@ export const imagery = {
 	},
 	profile: "指数变化",
 	noProfile: "没有能显示该对象的影像",
+	newestOnly: "此处有 {of} 景影像，只读取最近的 {n} 景",
 	table: "数值",
 	series: {
 		ndvi: "NDVI",
