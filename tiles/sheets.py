@@ -147,6 +147,8 @@ class Sheets:
     names: tuple[str, ...]
     upto: int
     """Keys from here on were not read."""
+    least: int
+    """The box holds as many features, or more."""
     counties: Array
     ids: Array
     keys: Array
@@ -159,7 +161,7 @@ class Sheets:
     @staticmethod
     def of(layer: Layer, names: tuple[str, ...], row: tuple[Any, ...]) -> "Sheets | None":
         """None if the view must be asked: sheets are not written, or a change waits to be folded into them."""
-        trusted, last, sizes, counties, ids, keys, lons, lats, *rest = row
+        trusted, last, inside, sizes, counties, ids, keys, lons, lats, *rest = row
         if not trusted:
             return None
         told = fields(layer)
@@ -169,6 +171,7 @@ class Sheets:
             layer,
             names,
             2**62 if last is None else int(last) << SHIFT,
+            int(inside or 0),
             np.repeat(arrays.numbers(counties, "i4"), size),
             arrays.numbers(ids, "i8"),
             key,

@@ -1,6 +1,6 @@
 """What a client asks of a collection's items, understood whole: which, in which order, and how they are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -134,7 +134,7 @@ def items_query(
             for name, text in found.items()
             if name in fields
         ),
-        predicate=_predicate(found, filter_columns(layer, audience, hidden_bits), systems),
+        predicate=_predicate(found, lambda: filter_columns(layer, audience, hidden_bits), systems),
         sort=sort,
         after=position(found["after"], sort) if "after" in found else None,
         offset=_offset(found["offset"]) if "offset" in found else 0,
@@ -250,7 +250,7 @@ def filter_columns(layer: Layer, audience: Audience, hidden_bits: int) -> dict[s
 
 
 def _predicate(
-    found: Mapping[str, str], columns: Mapping[str, cql2.Column], systems: Mapping[str, Crs]
+    found: Mapping[str, str], columns: Callable[[], Mapping[str, cql2.Column]], systems: Mapping[str, Crs]
 ) -> Predicate | None:
     lang = found.get("filter-lang", "cql2-text")
     crs = system("filter-crs", found.get("filter-crs"), systems)
@@ -259,7 +259,7 @@ def _predicate(
     if "filter" not in found:
         return None
     try:
-        return compiled(cql2.parse(found["filter"], lang), columns, crs=crs)
+        return compiled(cql2.parse(found["filter"], lang), columns(), crs=crs)
     except cql2.InvalidFilter as error:
         where = {} if error.at is None else {"at": error.at}
         raise InvalidInput(str(error), field="filter", value=found["filter"][:200], **where) from None

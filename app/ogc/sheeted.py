@@ -114,6 +114,7 @@ def _box(box: Box, after: Position | None) -> sheets.Box:
     return sheets.Box(x0, y0, x1, y1, ranges, begun)
 
 
+@lru_cache(maxsize=128)
 def _edges(box: Box) -> tuple[int, int, int, int]:
     west, south, east, north = box
     (x0, x1), (y0, y1) = world([west, east], [north, south])

@@ -136,7 +136,8 @@ class Store:
         if found is None:
             return None
         counting = None
-        if asked.after is None and found.after is not None:
+        countable = found.sheets.least <= query.COUNT_LIMIT
+        if asked.after is None and found.after is not None and countable:
             # The database counts while the features are made here.
             statement = keyed.count(layer, viewer, asked)
             counting = asyncio.create_task(self._counted(connection, viewer, statement, prepare=True))

@@ -1,7 +1,7 @@
 -- The first features of a box in the order of keys, by whole sheets, as one row of columns (tiles.sheets): may they be
--- trusted; the first block that was not looked at, if any; then the number of features and the county of each sheet.
--- All sheets of a block are read or none, for their keys are mixed. Of a sheet that crosses an edge, or that an earlier
--- page ended in, none may be wanted.
+-- trusted; the first block that was not looked at, if any; how many features lie inside for sure; then of each sheet the
+-- number of features and the county. All sheets of a block are read or none, for their keys are mixed. Of a sheet that
+-- crosses an edge, or that an earlier page ended in, none may be wanted.
 with r as materialized (
   select * from unnest(%(lo)s::bigint[], %(hi)s::bigint[]) r(lo, hi)
 ), h as materialized (
@@ -20,6 +20,7 @@ with r as materialized (
 select coalesce((select sheets = %(form)s from map.published where layer = %(layer)s), false)
        and not exists (select from r join {deltas} d on d.key >= r.lo << {shift} and d.key < (r.hi + 1) << {shift}),
        (select max(block) from h having count(*) >= %(heads)s),
+       (select sum(n) from h where inside)::bigint,
        string_agg(int4send(q.n), ''), string_agg(int4send(q.county_code), ''), {sent}
 from (
   select w.n, s.* from w cross join lateral (
