@@ -48,21 +48,18 @@ def generated(session: Session) -> bool:
 # ── issuers ─────────────────────────────────────────────────────────────────────────────────────────
 
 # By the permits' own place: which authority issued them is another fact.
-# Links and reviews are grouped once for all of these permits: looked up for each, a nation's took seconds.
-NOW = """with p as materialized (
-           select p.id, p.issuing_level, p.issuing_authority, p.status, p.valid_to, p.annual_volume_m3 from shuitu.permits p where true {place}
-         ), l as (
-           select l.permit_id, count(*) as links from shuitu.permit_intakes l join p on p.id = l.permit_id where l.valid_to is null group by 1
-         )
-         select p.*, l.links from p left join l on l.permit_id = p.id"""
+# Links and reviews are grouped once, not looked up for each permit; nothing is written down in between.
+NOW = """select p.id, p.issuing_level, p.issuing_authority, p.status, p.valid_to, p.annual_volume_m3, l.links from shuitu.permits p
+         left join (select permit_id, count(*) as links from shuitu.permit_intakes where valid_to is null group by 1) l on l.permit_id = p.id
+         where true {place}"""
 PAST = """select v.id, q.issuing_level, v.issuing_authority, v.status, v.valid_to, v.annual_volume_m3, v.intakes as links
           from map.permits_at(:on) v join shuitu.permits q on q.id = v.id
           join lateral (select q.county_code, q.basin_id) p on true where true {place}"""
 ISSUERS = """
-with p as materialized ({permits}), r as (
+with p as ({permits}), r as (
   select r.permit_id, count(*) filter (where r.state = 'in_review') as in_review,
          count(*) filter (where r.state in ('returned', 'stale')) as again, count(*) filter (where r.state = 'published') as published
-  from shuitu.review_items r join p on p.id = r.permit_id where r.latest and r.permit_id is not null group by r.permit_id)
+  from shuitu.review_items r where r.latest and r.permit_id is not null group by r.permit_id)
 select p.issuing_level as level, p.issuing_authority as authority, count(*) as permits,
        count(*) filter (where {in_force}) as in_force,
        coalesce(sum(p.annual_volume_m3) filter (where {in_force}), 0) as permitted_m3,
