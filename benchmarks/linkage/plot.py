@@ -50,7 +50,7 @@ def draw(rows: int, path: Path) -> None:
         )
     upper.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle="--")
     upper.set_ylabel("part that is the same intake")
-    upper.legend(frameon=False, loc="upper left")
+    figure.legend(frameon=False, loc="outside upper center")  # the curves may lie in any corner
     lower.set_yscale("log")
     lower.set_ylabel("pairs")
     lower.set_xlabel("probability said")

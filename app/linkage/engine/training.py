@@ -3,10 +3,10 @@
 First Splink's expectation maximisation, pair by pair; then the same step with rivals (`rivals.py`): each row
 has one partner at most, which tells far more about small and crowded registers than pairs alone do.
 What is not the same is learnt from pairs *within* each side, for no two of its rows are the same intake: neighbouring wells
-of one holder with nearly the same name, which strangers drawn at random would never show. Both sides are asked: where one
-was copied from the other, rows of the original lie nearer to each other, and rows of the copy further apart, than rows of the
-one to rows of the other. Pairs between the sides are not: the likeliest of them are matches, and without these the others
-would say that likeness never comes by chance.
+of one holder with nearly the same name, which strangers drawn at random would never show. Pairs between the sides that are
+not likely tell of it too, by the part of the rows that have a partner: where all have one, it outdoes whatever looks alike,
+which then is among them; where few have one, what looks alike by chance is taken for likely and would be missed. There pairs
+within A count instead: where B was copied from A, its rows lie further apart than rows of A from rows of B.
 """
 
 from collections.abc import Mapping
@@ -45,12 +45,16 @@ class Sample:
     measured: Mapping[str, Measured]
     levels: Mapping[str, Levels]
     unlike: Mapping[str, Levels]
-    """Levels of pairs within a side."""
+    """Levels of pairs within a side, those within B first."""
+    within_b: int
+    """How many of them are within B."""
     commonness: Commonness
 
 
 MOST_SHARE = 0.97
 MOST_PER_ROW = 1.1
+UNLIKELY = 0.1
+"""Pairs between the sides more probable than this teach nothing of what is not the same: half-believed true pairs would."""
 
 
 def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side, of_a: Side) -> Sample:
@@ -67,7 +71,7 @@ def sample(a: Side, b: Side, blocks: Blocks, model: Model, within: Side, of_a: S
     x, y = x[x != y], y[x != y]
     others = all_levels(measures(of_a, of_a, x, y, model.statistics))
     unlike = {name: np.concatenate([found, others[name]]) for name, found in neighbours.items()}
-    return Sample(a, b, i, j, measured, levels, unlike, commonness)
+    return Sample(a, b, i, j, measured, levels, unlike, len(neighbours["name"]), commonness)
 
 
 def estimated(model: Model, seen: Sample, settings: LinkSettings) -> Model:
@@ -103,7 +107,10 @@ def refined(model: Model, seen: Sample) -> Model:
 def _maximised(model: Model, seen: Sample, p: Floats) -> Model:
     prior = Model.prior(model.statistics)
     m, u, u_kin = {}, {}, {}
-    related = kin(seen.unlike)
+    paired = max(model.share, model.share_b)
+    other = np.where(p < UNLIKELY, 1 - p, 0.0) * paired
+    alike = np.where(np.arange(len(seen.unlike["name"])) < seen.within_b, 1.0, 1 - paired)
+    related, unlike_kin = kin(seen.levels), kin(seen.unlike)
     with_holders = bool((seen.levels["holder"] >= 0).mean() > 0.5) if len(p) else False
     for comparison in COMPARISONS:
         name, size = comparison.name, len(comparison.levels)
@@ -111,8 +118,9 @@ def _maximised(model: Model, seen: Sample, p: Floats) -> Model:
         m[name] = np.maximum(_smoothed(same, prior.m[name]), prior.m[name] * LEAST_OF_PRIOR)
         m[name] /= m[name].sum()
         strangers, relatives = (
-            _counted(seen.unlike[name][which], np.ones(int(which.sum())), size)
-            for which in (~related, related)
+            _counted(seen.levels[name][which], other[which], size)
+            + _counted(seen.unlike[name][within], alike[within], size)
+            for which, within in ((~related, ~unlike_kin), (related, unlike_kin))
         )
         everyone = strangers + relatives
         # Without holders, kin are known by their name alone, which then says of strangers what it says of everyone.
