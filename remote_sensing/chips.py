@@ -80,7 +80,7 @@ def save(
     geometry: shapely.Geometry,
 ) -> None:
     """Write a patch as PNG: the pixels of a window of the scene's grid, the outline, date and sensor."""
-    image = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    image = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
     rings, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(geometry)), return_index=True)
     t, scale = ~scene.grid.transform, SIDE / window.width
@@ -112,7 +112,7 @@ def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
     lines[:, 0], lines[0, 1:] = 2, flat[0]
     np.subtract(flat[1:], flat[:-1], out=lines[1:, 1:])
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", isal_zlib.compress(lines, 1)), (b"IEND", b""))
+    parts = ((b"IHDR", head), (b"IDAT", isal_zlib.compress(lines, 0)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", isal_zlib.crc32(name + data))
         for name, data in parts

@@ -28,6 +28,9 @@ class Masks:
         self.shadows = clouds.shadows_of(scene) if own_grid and "water_body" in self.kinds else clouds.NONE
         wanted = {*self.water.bands, *irrigation.BANDS}
         self.bands = tuple(name for name in sorted(wanted) if name in scene.bands)
+        # Red is measured over water, and not asked what water is.
+        fields, shade = "irrigated_land" in self.kinds, ("green", "nir", "swir16") if self.shadows else ()
+        self._asked = {*self.water.bands, "nir", *(irrigation.BANDS if fields else ()), *shade}
 
     def codes(self, piece: Piece) -> tuple[Codes, Floats]:
         """Codes (`objects.KIND`, `objects.STRONG`) and the water index of a piece, without its halo.
@@ -42,7 +45,7 @@ class Masks:
         for r0, r1 in pairwise(piece.rows):
             for c0, c1 in pairwise(piece.cols):
                 at = (slice(r0, r1), slice(c0, c1))
-                around = piece.block((r0, r1), (c0, c1))
+                around = piece.block((r0, r1), (c0, c1), self._asked)
                 block = {name: values[HALO:-HALO, HALO:-HALO] for name, values in around.items()}
                 water.index(self.water, block, index[at])
                 if "water_body" in self.kinds:

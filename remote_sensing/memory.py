@@ -9,6 +9,7 @@ import ctypes
 import math
 import mmap
 import threading
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,19 @@ def zeros(name: str, shape: tuple[int, ...], kind: Any) -> Array:
 def apart(shape: tuple[int, ...], kind: Any) -> Array:
     """An array of zeros outside the heap; its memory goes back to the system with it."""
     count = math.prod(shape)
-    made: Array = np.frombuffer(mmap.mmap(-1, max(1, count * np.dtype(kind).itemsize)), kind, count)
+    made: Array = np.frombuffer(_pages(max(1, count * np.dtype(kind).itemsize)), kind, count)
     return made.reshape(shape)
+
+
+def _pages(size: int) -> mmap.mmap:
+    """Pages of the system, of 2 MiB where it has them: asking for each of 4 KiB takes a tenth of what decoding does."""
+    if not hasattr(mmap, "MAP_ANONYMOUS"):
+        return mmap.mmap(-1, size)
+    made = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            made.madvise(mmap.MADV_HUGEPAGE)
+    return made
 
 
 def give_back() -> None:

@@ -72,6 +72,6 @@ class Options:
     """The weather of the place (`demand.read`): then fields are judged by what they took, not by a norm."""
     calibration: Calibration | None = None
     """Turns raw scores into chances; without one the raw score stands."""
-    window: int = 2_048
+    window: int = 1_024
     """Columns of the pieces that a strip is worked on in; their size changes nothing but memory."""
     workers: int = 2

@@ -20,7 +20,7 @@ from remote_sensing.sources import SceneSource, Source, seen
 from remote_sensing.strips import Piece, Plan
 
 Progress = Callable[[float, str], None]
-CACHE_BYTES = 32 * 2**20
+CACHE_BYTES = 16 * 2**20
 TIDY = 8
 """Pieces after which free memory is given back."""
 

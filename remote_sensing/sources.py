@@ -50,9 +50,28 @@ def reflectance(number, scale, offset, nodata):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True)
 def scaled(raw, scale, offset, nodata, out):  # type: ignore[no-untyped-def]
     """Scale and offset applied; NaN where the file has no data."""
-    for row in range(raw.shape[0]):
-        for col in range(raw.shape[1]):
-            out[row, col] = reflectance(raw[row, col], scale, offset, nodata)
+    _scaled(raw, 0, 0, scale, offset, nodata, out, 0, 0, out.shape[0], out.shape[1])
+
+
+@numba.njit(nogil=True, cache=True)
+def _scaled(raw, row0, col0, scale, offset, nodata, out, row1, col1, height, width):  # type: ignore[no-untyped-def]
+    # Lines of whole arrays lie together, which a part of an array does not say: only so the loop becomes vectors.
+    for row in range(height):
+        numbers = raw[row0 + row, col0 : col0 + width]
+        line = out[row1 + row, col1 : col1 + width]
+        for col in range(width):
+            line[col] = reflectance(numbers[col], scale, offset, nodata)
+
+
+def scaled_part(
+    raw: Array, at: tuple[slice, slice], coding: Coding, out: Floats, to: tuple[slice, slice]
+) -> None:
+    """`scaled` for a part of an array, written to a part of another of the same size."""
+    (down, across), (down_out, across_out) = at, to
+    _scaled(
+        raw, down.start, across.start, *coding, out, down_out.start, across_out.start,
+        down.stop - down.start, across.stop - across.start,
+    )  # fmt: skip
 
 
 def seen(raw: Array, nodata: np.float32) -> npt.NDArray[np.bool_]:

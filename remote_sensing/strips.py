@@ -1,6 +1,6 @@
 """Reading a scene once, from north to south: each pixel is decoded once, and memory follows the strip."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from remote_sensing import memory
 from remote_sensing.scene import Grid
-from remote_sensing.sources import Array, Coding, Floats, SceneSource, Source, scaled
+from remote_sensing.sources import Array, Coding, Floats, SceneSource, Source, scaled_part
 
 __all__ = ["BLOCK", "HALO", "Piece", "Plan", "SceneSource", "Source", "pieces"]
 
@@ -51,8 +51,10 @@ class Piece:
         """The numbers of each band within the window, and how they become reflectance."""
         return dict(zip(self.names, zip(self.numbers, self.codings, strict=True), strict=True))
 
-    def block(self, rows: tuple[int, int], cols: tuple[int, int]) -> dict[str, Floats]:
-        """The bands of some rows and columns with HALO pixels around, float32, NaN where there is no data.
+    def block(
+        self, rows: tuple[int, int], cols: tuple[int, int], names: Collection[str] | None = None
+    ) -> dict[str, Floats]:
+        """The bands (all, or those named) of some rows and columns with HALO pixels around, float32, NaN where there is no data.
 
         The arrays are this thread's own and hold until it asks for the next block.
         """
@@ -62,6 +64,8 @@ class Piece:
         across = _shares(c0, c1, int(self.window.width))
         made = {}
         for number, (name, coding) in enumerate(zip(self.names, self.codings, strict=True)):
+            if names is not None and name not in names:
+                continue
             values = made[name] = memory.scratch(f"band {name}", shape, np.float32)
             for y, ours_down, theirs_down in down:
                 for x, ours_across, theirs_across in across:
@@ -69,8 +73,12 @@ class Piece:
                     if part is None:
                         values[ours_down, ours_across] = np.nan
                     else:
-                        scaled(
-                            part[number][theirs_down, theirs_across], *coding, values[ours_down, ours_across]
+                        scaled_part(
+                            part[number],
+                            (theirs_down, theirs_across),
+                            coding,
+                            values,
+                            (ours_down, ours_across),
                         )
         return made
 
