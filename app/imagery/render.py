@@ -1,5 +1,6 @@
 """A scene as map tiles, by rio-tiler: bands or an index, stretched the same everywhere in the scene."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp
+from rasterio.warp import transform_bounds
 from rio_tiler import reader
 from rio_tiler.colormap import cmap
 from rio_tiler.constants import WEB_MERCATOR_CRS
@@ -97,7 +99,7 @@ def _bands(
     """The bands over a tile in their units, shape (bands, 256, 256), and where all of them have data."""
     z, x, y = at
     box = GRID.xy_bounds(morecantile.Tile(x, y, z))
-    values = np.empty((len(names), SIZE, SIZE), np.float32)
+    values = np.zeros((len(names), SIZE, SIZE), np.float32)
     seen = np.ones((SIZE, SIZE), bool)
     # The bands of one file are warped in one go.
     files: dict[tuple[str, float | None], list[int]] = {}
@@ -106,15 +108,39 @@ def _bands(
     for (file, nodata), places in files.items():
         bands = [scene.bands[names[n]] for n in places]
         with _open(file) as source:
+            columns, rows = _covered(source, box)
+            if columns.start >= columns.stop or rows.start >= rows.stop:
+                return values, np.zeros((SIZE, SIZE), bool)
+            step = (box.right - box.left) / SIZE
+            # Only what the file covers: the reader warps all of its box in the file's own pixels, and a wide tile has billions.
             found = reader.part(
-                source, (box.left, box.bottom, box.right, box.top), dst_crs=WEB_MERCATOR_CRS, bounds_crs=WEB_MERCATOR_CRS,
-                width=SIZE, height=SIZE, indexes=[band.index for band in bands], nodata=nodata,
-                vrt_options=_alpha(source, bands[0]), resampling_method="bilinear", reproject_method="bilinear",
+                source,
+                (box.left + columns.start * step, box.top - rows.stop * step, box.left + columns.stop * step, box.top - rows.start * step),
+                dst_crs=WEB_MERCATOR_CRS, bounds_crs=WEB_MERCATOR_CRS,
+                width=columns.stop - columns.start, height=rows.stop - rows.start, indexes=[band.index for band in bands],
+                nodata=nodata, vrt_options=_alpha(source, bands[0]), resampling_method="bilinear", reproject_method="bilinear",
             )  # fmt: skip
-        seen &= ~np.ma.getmaskarray(found.array).any(axis=0)
+        there = np.zeros((SIZE, SIZE), bool)
+        there[rows, columns] = ~np.ma.getmaskarray(found.array).any(axis=0)
+        seen &= there
         for n, band, plane in zip(places, bands, found.array.data, strict=True):
-            values[n] = plane.astype(np.float32) * np.float32(band.scale) + np.float32(band.offset)
+            values[n, rows, columns] = plane.astype(np.float32) * np.float32(band.scale) + np.float32(
+                band.offset
+            )
     return values, seen & np.isfinite(values).all(axis=0)
+
+
+def _covered(source: rasterio.DatasetReader, box: morecantile.BoundingBox) -> tuple[slice, slice]:
+    """The columns and rows of a tile on which a file has pixels; of a file without a place, all."""
+    if source.crs is None:
+        return slice(0, SIZE), slice(0, SIZE)
+    west, south, east, north = transform_bounds(source.crs, WEB_MERCATOR_CRS, *source.bounds, densify_pts=21)
+    step = (box.right - box.left) / SIZE
+
+    def within(low: float, high: float) -> slice:
+        return slice(max(0, math.floor(low / step)), min(SIZE, math.ceil(high / step)))
+
+    return within(west - box.left, east - box.left), within(box.top - north, box.top - south)
 
 
 def _alpha(source: rasterio.DatasetReader, band: Band) -> dict[str, bool] | None:

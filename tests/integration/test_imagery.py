@@ -163,6 +163,21 @@ def test_tiles_show_bands_and_leave_no_data_transparent(
     assert web.get(f"/imagery/{scene}/13/0/0.png").status_code == 204
 
 
+def test_a_wide_tile_draws_only_what_the_scene_covers(
+    on_file: dict[str, int], log_in: Callable[[str], TestClient]
+) -> None:
+    """In the scene's own pixels a tile of zoom 3 would be 300,000 a side."""
+    seen = {}
+    for z in (3, 8, 10):
+        at = tile_at(WEST + SIDE / 2, SOUTH + SIDE / 2, z)
+        answer = log_in("gaoyou").get(f"/imagery/{on_file['a_20230512']}/{at}.png")
+        assert answer.status_code in (200, 204)
+        seen[z] = 0 if answer.status_code == 204 else int((picture(answer)[..., 3] == 255).sum())
+    # 2,900 m, which are 3,400 in Web Mercator at 32° N, in its pixels of 611 m and 153 m; those on the edge are drawn.
+    assert 20 <= seen[8] <= 49
+    assert 300 <= seen[10] <= 560
+
+
 def test_indices_tell_water_from_land(on_file: dict[str, int], log_in: Callable[[str], TestClient]) -> None:
     web = log_in("gaoyou")
     scene = on_file["a_20230512"]
