@@ -27,6 +27,8 @@ SIZE = 256
 GRID = morecantile.tms.get("WebMercatorQuad")
 SAMPLE = 512
 """Pixels along the longer side from which the stretch is taken."""
+CACHE_BYTES = 32 * 2**20
+"""What GDAL keeps of files; by default it takes a twentieth of the machine's memory, in each process."""
 Floats = npt.NDArray[np.float32]
 Ranges = tuple[tuple[float, float], ...]
 
@@ -170,7 +172,7 @@ def _open(file: str) -> Iterator[rasterio.DatasetReader]:
             f"影像文件 {name} 已不在原处，请恢复文件或重新登记影像 (the image file is gone: restore it or register the scene again)"
         )
     try:
-        with rasterio.open(file) as source:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), rasterio.open(file) as source:
             yield source
     except rasterio.errors.RasterioError as error:
         raise UnreadableFile(
