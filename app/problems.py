@@ -194,13 +194,16 @@ def _of_framework(request: Request, error: Exception) -> Response:
 
 
 def methods_at(request: Request) -> list[str]:
-    """Every method that is answered at this address, whichever routes do; none where only a page may lie."""
+    """Every method that is answered at this address, whichever routes do; none where only a page may lie, or where just
+    the questions of browsers before a request are answered."""
     routes = [route for route in request.app.routes if getattr(route, "path", None) != ANY_PAGE]
     found = [
         method
         for method in METHODS
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
     ]
+    if found == ["OPTIONS"]:
+        return []
     return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
 
 
