@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from bisect import bisect_left
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -36,6 +36,21 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 ]
+
+
+def preflight(
+    shared: Mapping[str, str], methods: Sequence[str] = ("GET", "HEAD", "OPTIONS")
+) -> dict[str, str]:
+    """What a browser is told that asks first, before a script of another site sends a key in a header; `shared`: what
+    every answer there says to such scripts."""
+    allowed = ", ".join(methods)
+    return {
+        **shared,
+        "Allow": allowed,
+        "Access-Control-Allow-Methods": allowed,
+        "Access-Control-Allow-Headers": "*",
+        "Access-Control-Max-Age": "86400",
+    }
 
 
 class RequestContext:

@@ -12,6 +12,7 @@ from app.deps import ServicesDep, Tx, base_url, require
 from app.errors import InvalidInput
 from app.imagery import service, warming
 from app.imagery.schemas import ENDINGS, Ending, Render, SceneOut, TileJson
+from app.requests import preflight
 
 router = APIRouter(tags=["imagery"])
 MAX_ZOOM = 22
@@ -22,13 +23,7 @@ OPEN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ET
 @router.options("/imagery/{path:path}", include_in_schema=False)
 def may_be_read(path: str) -> Response:
     """A browser asks first, where a script of another site sends a key in a header."""
-    allowed = "GET, HEAD, OPTIONS"
-    asked = {
-        "Access-Control-Allow-Methods": allowed,
-        "Access-Control-Allow-Headers": "*",
-        "Access-Control-Max-Age": "86400",
-    }
-    return Response(status_code=204, headers={**OPEN, "Allow": allowed, **asked})
+    return Response(status_code=204, headers=preflight(OPEN))
 
 
 @router.get("/api/scenes")

@@ -15,6 +15,7 @@ from app.deps import CurrentActor, ServicesDep, Tx, base_url, require
 from app.errors import InvalidInput, NotFound
 from app.maps import past_days
 from app.maps.schemas import PastDay, PastDayOut
+from app.requests import preflight
 from layers import catalog
 from layers.derive.legend import panel
 from layers.derive.sprite import sprite
@@ -77,15 +78,7 @@ def get_sprite(
 @router.options("/styles/{path:path}", include_in_schema=False)
 def styles_may_be_read(path: str) -> Response:
     """A browser asks first, where a script of another site sends a key in a header."""
-    allowed = "GET, HEAD, OPTIONS"
-    headers = {
-        "Allow": allowed,
-        "Access-Control-Allow-Origin": "*",
-        "Access-Control-Allow-Methods": allowed,
-        "Access-Control-Allow-Headers": "*",
-        "Access-Control-Max-Age": "86400",
-    }
-    return Response(status_code=204, headers=headers)
+    return Response(status_code=204, headers=preflight({"Access-Control-Allow-Origin": "*"}))
 
 
 @router.get("/styles/{theme}.json")

@@ -25,6 +25,7 @@ from app.ogc.stac.addresses import StacAddresses, root_links
 from app.ogc.stac.documents import GEOJSON, JSON, OPENAPI, SCHEMA
 from app.ogc.stac.filters import condition
 from app.ogc.stac.items import COLLECTION, MEDIA_TYPES, item, with_fields
+from app.requests import preflight
 
 router = APIRouter()
 Json = dict[str, Any]
@@ -65,14 +66,7 @@ def resource(path: str, formats: Formats, *, post: Endpoint | None = None) -> Ca
 
 
 def _options(methods: list[str]) -> Response:
-    allowed = ", ".join(methods)
-    headers = {
-        **CORS,
-        "Allow": allowed,
-        "Access-Control-Allow-Methods": allowed,
-        "Access-Control-Allow-Headers": "*",
-    }
-    return Response(status_code=200, headers={**headers, "Access-Control-Max-Age": "86400"})
+    return Response(status_code=200, headers=preflight(CORS, methods))
 
 
 def document(asked: Asked, at: StacAddresses, made: Json, links: list[Any], title: str) -> Answer:

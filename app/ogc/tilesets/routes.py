@@ -19,6 +19,7 @@ from app.ogc.tilesets import documents, pages
 from app.ogc.tilesets.documents import TILEJSON, Root
 from app.ogc.tilesets.tileset import Tileset, grid_named, joined
 from app.ogc.tilesets.times import Interval, interval
+from app.requests import preflight
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC, Address, BadAddress, Viewer
@@ -221,11 +222,4 @@ def _sent(request: Request, viewer: Viewer, body: Body) -> Response:
 
 
 def _preflight() -> Response:
-    headers = {
-        **CORS,
-        "Allow": "GET, HEAD, OPTIONS",
-        "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-        "Access-Control-Allow-Headers": "*",
-        "Access-Control-Max-Age": "86400",
-    }
-    return Response(status_code=200, headers=headers)
+    return Response(status_code=200, headers=preflight(CORS))
