@@ -33,10 +33,11 @@ WORKDIR /opt/shuitu
 COPY --from=build /opt/shuitu/.venv .venv
 COPY --from=build /opt/shuitu/frontend/dist frontend/dist
 COPY pyproject.toml requirements.lock README.md LICENSE ./
-COPY layers layers
-COPY tiles tiles
-COPY remote_sensing remote_sensing
-COPY app app
+# From there, for they were compiled there: here nobody may write beside them.
+COPY --from=build /opt/shuitu/layers layers
+COPY --from=build /opt/shuitu/tiles tiles
+COPY --from=build /opt/shuitu/remote_sensing remote_sensing
+COPY --from=build /opt/shuitu/app app
 ENV PATH=/opt/shuitu/.venv/bin:$PATH LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 NUMBA_CACHE_DIR=/data/cache/numba \
     SHUITU_DATA_DIR=/data SHUITU_HOST=0.0.0.0 SHUITU_LOG_FORMAT=json
 USER shuitu

@@ -46,6 +46,9 @@ python() {
   say "安装 Python 依赖 · installing Python packages"
   "$uv" pip install -q --python .venv/bin/python --require-hashes -r requirements.lock
   "$uv" pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
+  # uv leaves the packages as source, and where Python may not write beside them each process would compile them anew,
+  # for longer than all else that it starts with. Some packages bring files that no Python reads: they are passed over.
+  .venv/bin/python -m compileall -qq -j 0 -x '/tests/' .venv/lib/python3*/site-packages app layers tiles remote_sensing || true
 }
 
 postgis() {
