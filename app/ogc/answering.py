@@ -39,6 +39,7 @@ from app.ogc.negotiate import HTML, Formats, chosen
 from app.ogc.part import Part
 from app.ogc.store import Store
 from app.ogc.viewer import viewer_of
+from app.requests import preflight
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC, Viewer
@@ -280,12 +281,9 @@ async def _options(
     """What this caller may do here. A browser's preflight carries no credentials: it is told every method."""
     methods = READ if allowed is None else allowed(request, (await understood(request, "")).actor)
     headers = {
-        **CORS,
+        **preflight(CORS, known),
         "Allow": ", ".join(methods),
         **{f"Accept-{method.title()}": media for method, media in accepted.items() if method in methods},
-        "Access-Control-Allow-Methods": ", ".join(known),
-        "Access-Control-Allow-Headers": "*",
-        "Access-Control-Max-Age": "86400",
     }
     return Response(status_code=200, headers=headers)
 

@@ -267,11 +267,25 @@ def test_scripts_of_other_sites_may_read_answers_and_errors(client: TestClient) 
     ):
         answer = client.get(path, headers={"Origin": "https://elsewhere.example"})
         assert answer.headers["access-control-allow-origin"] == "*"
-    preflight = client.options(
-        ITEMS, headers={"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
-    )
-    assert preflight.status_code == 200
-    assert "GET" in preflight.headers["access-control-allow-methods"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/ogc", "GET"), (ITEMS, "POST"), (f"{ITEMS}/1", "PATCH"), ("/ogc/tiles/WebMercatorQuad/0/0/0", "GET"),
+        ("/ogc/wms", "GET"), ("/ogc/wfs", "POST"), ("/ogc/wmts", "GET"), ("/ogc/processes/export/execution", "POST"),
+        ("/ogc/jobs/a", "DELETE"), ("/stac/search", "POST"), ("/styles/light.json", "GET"), ("/tiles/intakes.json", "GET"),
+    ],
+)  # fmt: skip
+def test_a_preflight_tells_the_method_and_may_be_kept_for_a_day(
+    client: TestClient, path: str, method: str
+) -> None:
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": method}
+    told = client.options(path, headers=asked | {"Access-Control-Request-Headers": "x-api-key"})
+    assert told.status_code in (200, 204)
+    assert told.headers["access-control-allow-origin"] == told.headers["access-control-allow-headers"] == "*"
+    assert method in told.headers["access-control-allow-methods"].split(", ")
+    assert told.headers["access-control-max-age"] == "86400"
 
 
 def test_offsets_page_as_next_links_do(get: Get) -> None:

@@ -15,6 +15,7 @@ from app.ogc.documents import DESCRIPTION, TITLE
 from app.ogc.legacy.kvp import Kvp, Refused
 from app.ogc.pages import environment
 from app.problems import kind_of
+from app.requests import preflight
 from layers import catalog
 from layers.model import Layer
 from tiles.address import PUBLIC
@@ -46,9 +47,7 @@ def service(
     def register(make: Endpoint) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             if request.method == "OPTIONS":
-                allowed = ", ".join(methods)
-                headers = {**CORS, "Allow": allowed, "Access-Control-Allow-Methods": allowed}
-                return Response(status_code=200, headers={**headers, "Access-Control-Allow-Headers": "*"})
+                return Response(status_code=200, headers=preflight(CORS, methods))
             kvp = Kvp({})
             try:
                 kvp = Kvp.of(request.query_params)

@@ -25,6 +25,7 @@ from app.ogc.pages import Crumb, Row, Section, page
 from app.ogc.processes import documents
 from app.ogc.processes.process import Json
 from app.problems import UNEXPECTED
+from app.requests import preflight
 from tiles.server import etag_matches
 
 T = TypeVar("T")
@@ -90,8 +91,7 @@ def special(
     def register(make: Callable[[Asked], Any]) -> Callable[[Asked], Any]:
         async def endpoint(request: Request) -> Response:
             if request.method == "OPTIONS":
-                headers = {**CORS, "Allow": allowed, "Access-Control-Allow-Methods": allowed}
-                return Response(status_code=200, headers={**headers, "Access-Control-Allow-Headers": "*"})
+                return Response(status_code=200, headers=preflight(CORS, (*methods, "OPTIONS")))
             if request.method in refused:
                 detail = f"此处只支持 {allowed} (only these methods are supported here)"
                 return problem(problems.BY_STATUS[405], detail, request, allow=(*methods, "OPTIONS"))
