@@ -40,11 +40,14 @@ class Served:
     serving: tuple[int, ...]
     """Rows of the register that could serve it."""
     refused: tuple[dict[str, Any], ...]
-    """The nearest that cannot, with the reason's code."""
+    """The nearest that cannot: `id`, `called`, `distance_m`, and the reason's code, `why`."""
     unclaimed: float = 1.0
     """Chance that none of the intakes in use belongs to it, by what is known of their positions."""
     by: str = ""
     """How the nearest serving intake serves: "" near by, "canal", "area"."""
+    nearest_called: str = ""
+    """Code and name of the nearest intake; of those that could serve it, in `serving_called`."""
+    serving_called: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class _Register:
     in_use: Bools
     well: Bools
     for_fields: Bools
+    called: Array
+    """What people call each: code and name, the id where it has neither."""
 
 
 def against(
@@ -121,11 +126,18 @@ def against(
                 None if allowed[i] < 0 else float(allowed_m[i]),
                 tuple(serving),
                 tuple(
-                    {"id": int(register.ids[n]), "distance_m": round(float(d), 1), "why": why}
+                    {
+                        "id": int(register.ids[n]),
+                        "called": register.called[n],
+                        "distance_m": round(float(d), 1),
+                        "why": why,
+                    }
                     for n, d, why in refused[:5]
                 ),
                 free,
                 far_of.get(i, {}).get(serving[0], "") if serving else "",
+                "" if row[i] < 0 else register.called[row[i]],
+                tuple(register.called[n] for n in serving),
             )
         )
     return out
@@ -170,8 +182,14 @@ def _register(
     error = stated * max(1.0, claims.factor)
     purpose = intakes["purpose"].fillna("").astype(str)
     fits = ~purpose.str.contains(NOT_FOR_FIELDS) | purpose.str.contains(FOR_FIELDS)
-    register = _Register(points, intakes["id"].to_numpy(), error, intakes["status"].isin(IN_USE).to_numpy(), well, fits.to_numpy(bool))  # fmt: skip
+    register = _Register(points, intakes["id"].to_numpy(), error, intakes["status"].isin(IN_USE).to_numpy(), well, fits.to_numpy(bool), _called(intakes))  # fmt: skip
     return register, position.Claims(whole, scale, claims.factor)
+
+
+def _called(intakes: gpd.GeoDataFrame) -> Array:
+    parts = [intakes[name].fillna("").astype(str).str.strip() for name in ("code", "name")]
+    made = (parts[0] + " " + parts[1]).str.strip()
+    return np.asarray(made.where(made != "", intakes["id"].astype(str)).to_numpy(object))
 
 
 SAME_WATER_PIXELS, SAME_WATER_M = 1.5, 15.0

@@ -121,8 +121,8 @@ def reasons(
             found.append(
                 _r(
                     "no_intake",
-                    f"可供水范围内无登记取水口，最近的在 {d:,.0f} m 外",
-                    f"No registered intake could serve it; the nearest is {d:,.0f} m away",
+                    f"可供水范围内无登记取水口，最近的（{served.nearest_called}）在 {d:,.0f} m 外",
+                    f"No registered intake could serve it; the nearest ({served.nearest_called}) is {d:,.0f} m away",
                 )
             )
     if category == "new_since_last_date" and before_share is not None:
@@ -142,15 +142,16 @@ def reasons(
             )
         )
     if category == "no_valid_permit":
+        zh_all, en_all = _some(served.serving_called)
         found.append(
             _r(
                 "no_valid_permit",
-                "能供水的取水口没有在有效期内的许可",
-                "The intakes that could serve it have no permit in force",
+                f"能供水的取水口（{zh_all}）没有在有效期内的许可",
+                f"The intakes that could serve it ({en_all}) have no permit in force",
             )
         )
     if category == "permit_too_small":
-        found.append(_too_small(permitted_m3 or 0.0, volume[0]))
+        found.append(_too_small(permitted_m3 or 0.0, volume[0], served.serving_called))
     if served.by:
         zh_by, en_by = BY[served.by]
         found.append(_r(f"by_{served.by}", zh_by, en_by))
@@ -159,8 +160,8 @@ def reasons(
         found.append(
             _r(
                 "refused",
-                f"取水口 {refused['id']}（{refused['distance_m']:,.0f} m）不能供水：{wzh}",
-                f"Intake {refused['id']} ({refused['distance_m']:,.0f} m) cannot serve it: {wen}",
+                f"取水口 {refused['called']}（{refused['distance_m']:,.0f} m）不能供水：{wzh}",
+                f"Intake {refused['called']} ({refused['distance_m']:,.0f} m) cannot serve it: {wen}",
             )
         )
     return found + doubts.words(codes)
@@ -172,12 +173,23 @@ BY = {
 }  # fmt: skip
 
 
-def _too_small(permitted_m3: float, lowest_m3: float) -> dict[str, str]:
+def _too_small(permitted_m3: float, lowest_m3: float, called: Sequence[str]) -> dict[str, str]:
+    zh, en = _some(called)
     return _r(
         "permit_too_small",
-        f"可用于此处的许可水量 {permitted_m3 / 1e4:.4g} 万m³，低于估算下限 {lowest_m3 / 1e4:.4g} 万m³",
-        f"Of what is permitted {permitted_m3:,.0f} m³ are left for it, less than the lowest estimate of {lowest_m3:,.0f} m³",
+        f"取水口（{zh}）可用于此处的许可水量 {permitted_m3 / 1e4:.4g} 万m³，低于估算下限 {lowest_m3 / 1e4:.4g} 万m³",
+        f"Of what is permitted to {en}, {permitted_m3:,.0f} m³ are left for it, less than the lowest estimate of {lowest_m3:,.0f} m³",
     )
+
+
+NAMED = 2
+"""Intakes that a sentence names; the rest are counted."""
+
+
+def _some(called: Sequence[str]) -> tuple[str, str]:
+    more = len(called) - NAMED
+    zh, en = "、".join(called[:NAMED]), ", ".join(called[:NAMED])
+    return (f"{zh} 等 {len(called)} 处", f"{en} and {more} more") if more > 0 else (zh, en)
 
 
 def _r(code: str, zh: str, en: str) -> dict[str, str]:

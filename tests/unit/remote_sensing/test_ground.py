@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
-from remote_sensing import compare, ground, judge, recovery
+from remote_sensing import compare, evidence, ground, judge, recovery
 from remote_sensing.network import Network
 from remote_sensing.options import Ground, Options, Reach
 from remote_sensing.scene import SceneError
@@ -159,3 +159,31 @@ def test_a_folder_without_files_says_nothing_and_a_broken_file_is_told(tmp_path:
     (tmp_path / "areas.geojson").write_text("no map")
     with pytest.raises(SceneError, match=r"areas\.geojson"):
         ground.known(plain, shapely.box(119, 32, 120, 33))
+
+
+def test_reasons_call_an_intake_by_its_code_and_name_and_only_one_without_them_by_its_number() -> None:
+    intakes = register((2_000, 100), (2_500, 100), code=["321003000012", ""], name=["江都西闸", ""])
+    one = served(intakes)
+    intakes["status"] = "stopped"
+    told = evidence.reasons(
+        "irrigated_land",
+        "no_intake",
+        4e4,
+        served(intakes, shape=FIELD.buffer(1_500)),
+        (1, 2, 3),
+        None,
+        None,
+        [],
+    )
+    assert one.nearest_called == "321003000012 江都西闸"
+    assert "321003000012 江都西闸" in told[1]["zh"] and "321003000012 江都西闸" in told[1]["en"]
+    assert "取水口 321003000012 江都西闸（300 m）不能供水" in told[2]["zh"]
+    assert told[3]["en"].startswith("Intake 2 (800 m)")
+
+
+def test_reasons_name_two_of_the_intakes_without_a_permit_and_count_the_rest() -> None:
+    intakes = register((300, 100), (400, 100), (500, 100), name=["甲", "乙", "丙"], has_valid_permit=False)
+    told = evidence.reasons(
+        "irrigated_land", "no_valid_permit", 4e4, served(intakes), (1, 2, 3), None, None, []
+    )
+    assert "（甲、乙 等 3 处）" in told[1]["zh"] and "(甲, 乙 and 1 more)" in told[1]["en"]
