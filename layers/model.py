@@ -4,6 +4,7 @@ A declaration names its source, its fields and its symbology once; columns, quer
 style, legend and the front end's panel are derived from it (`layers.derive`), so they cannot disagree.
 """
 
+from functools import cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -280,7 +281,7 @@ class Layer(Frozen):
 
     def fields_for(self, audience: Audience) -> tuple[Field, ...]:
         """The fields that this audience sees, in declared order."""
-        return tuple(f for f in self.fields if audience == "officer" or f.audience == "public")
+        return _seen(self, audience)
 
     def lists_for(self, audience: Audience) -> tuple[ListOf, ...]:
         """The lists whose fields this audience sees."""
@@ -290,3 +291,8 @@ class Layer(Frozen):
     def relation_for(self, audience: Audience) -> str | None:
         """The view that this audience reads; None if it does not see the layer."""
         return self.source.view if audience == "officer" else self.source.public_view
+
+
+@cache
+def _seen(layer: Layer, audience: Audience) -> tuple[Field, ...]:
+    return tuple(f for f in layer.fields if audience == "officer" or f.audience == "public")

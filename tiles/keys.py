@@ -33,6 +33,26 @@ def world(lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Int64s, Int64s]:
     )
 
 
+def world_box(box: tuple[float, float, float, float], margin: int = 0) -> tuple[int, int, int, int]:
+    """Least x and y, then greatest, of a box (west, south, east, north in degrees), and `margin` beyond, inside the world.
+
+    The same as `world` but for the last bit of a double, a unit at most: two numbers make a poor array.
+    """
+    west, south, east, north = box
+    edges = _x(west) - margin, _y(north) - margin, _x(east) + margin, _y(south) + margin
+    x0, y0, x1, y1 = (min(max(edge, 0), WORLD - 1) for edge in edges)
+    return x0, y0, x1, y1
+
+
+def _x(lon: float) -> int:
+    return math.floor((lon + 180.0) / 360.0 * WORLD)
+
+
+def _y(lat: float) -> int:
+    held = min(max(lat, -MAX_LATITUDE), MAX_LATITUDE)
+    return math.floor((0.5 - math.asinh(math.tan(math.radians(held))) / (2 * math.pi)) * WORLD)
+
+
 def degrees(x: int, y: int) -> tuple[float, float]:
     """Longitude and latitude of integer world coordinates."""
     return x / WORLD * 360 - 180, math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y / WORLD))))
@@ -80,10 +100,16 @@ def unmorton(key: Int64s) -> tuple[Int64s, Int64s]:
 
 def morton_of(x: int, y: int) -> int:
     """Morton key of one position or tile."""
-    key = 0
-    for bit in range(max(x.bit_length(), y.bit_length())):
-        key |= (x >> bit & 1) << 2 * bit | (y >> bit & 1) << 2 * bit + 1
-    return key
+    return spread(x) | spread(y) << 1
+
+
+def spread(v: int) -> int:
+    """A zero bit between the bits of a number (up to 31 bits)."""
+    v = (v | v << 16) & 0x0000FFFF0000FFFF
+    v = (v | v << 8) & 0x00FF00FF00FF00FF
+    v = (v | v << 4) & 0x0F0F0F0F0F0F0F0F
+    v = (v | v << 2) & 0x3333333333333333
+    return (v | v << 1) & 0x5555555555555555
 
 
 def point_range(tile: Address) -> tuple[int, int]:

@@ -102,24 +102,27 @@ def form(layer: Layer) -> str:
 
 @dataclass(frozen=True)
 class Box:
-    """A box in world units, both ends its own; `ranges` of blocks cover it, in order, both ends theirs."""
+    """A box in world units, both ends its own, and wider than what is asked for by some that is less than half of
+    `edge`; `ranges` of blocks cover it, in order, both ends theirs."""
 
     x0: int
     y0: int
     x1: int
     y1: int
+    edge: int
     ranges: tuple[tuple[int, int], ...]
     begun: int = -1
     """The block of which some features were read already."""
 
 
-def read(layer: Layer, names: tuple[str, ...], box: Box, wanted: int) -> Statement:
-    """So many of the first features of a box by key, and some more, as one row that `Sheets.of` reads."""
+def read(layer: Layer, names: tuple[str, ...], box: Box, wanted: int, most: int) -> Statement:
+    """So many of the first features of a box by key, and some more, as one row that `Sheets.of` reads; with what
+    counts all of them, if they may be no more than `most`."""
     assert layer.points is not None  # noqa: S101 - asked of big point layers
     values = {
-        "layer": layer.id, "form": form(layer), "heads": HEADS, "wanted": wanted,
+        "layer": layer.id, "form": form(layer), "heads": HEADS, "wanted": wanted, "most": most,
         "lo": [lo for lo, _ in box.ranges], "hi": [hi for _, hi in box.ranges],
-        "x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1, "begun": box.begun,
+        "x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1, "edge": box.edge, "begun": box.begun,
     }  # fmt: skip
     return Statement(_read(layer, names), values, planned_once=True)
 
@@ -135,7 +138,7 @@ def _read(layer: Layer, names: tuple[str, ...]) -> str:
         deltas=quote(layer.points.deltas),
         shift=SHIFT,
         asked=", ".join(f"s.{quote(name)}" for name in asked),
-        sent=", ".join(f"string_agg(q.{quote(name)}, '{between}')" for name, between in asked.items()),
+        sent=", ".join(f"string_agg(h.{quote(name)}, '{between}')" for name, between in asked.items()),
     )
 
 
@@ -148,7 +151,10 @@ class Sheets:
     upto: int
     """Keys from here on were not read."""
     least: int
-    """The box holds as many features, or more."""
+    """So many features lie inside the box for sure."""
+    edge_lons: Array
+    """Of the features in sheets that cross an edge of the box; none, if `least` is more than is counted."""
+    edge_lats: Array
     counties: Array
     ids: Array
     keys: Array
@@ -161,7 +167,7 @@ class Sheets:
     @staticmethod
     def of(layer: Layer, names: tuple[str, ...], row: tuple[Any, ...]) -> "Sheets | None":
         """None if the view must be asked: sheets are not written, or a change waits to be folded into them."""
-        trusted, last, inside, sizes, counties, ids, keys, lons, lats, *rest = row
+        trusted, last, inside, edge_lons, edge_lats, sizes, counties, ids, keys, lons, lats, *rest = row
         if not trusted:
             return None
         told = fields(layer)
@@ -172,6 +178,8 @@ class Sheets:
             names,
             2**62 if last is None else int(last) << SHIFT,
             int(inside or 0),
+            arrays.numbers(edge_lons, "f8"),
+            arrays.numbers(edge_lats, "f8"),
             np.repeat(arrays.numbers(counties, "i4"), size),
             arrays.numbers(ids, "i8"),
             key,

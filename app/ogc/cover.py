@@ -2,9 +2,7 @@
 
 from functools import lru_cache
 
-import numpy as np
-
-from tiles.keys import BITS, WORLD, Int64s, morton, world
+from tiles.keys import BITS, spread, world_box
 
 MAX_CELLS = 64
 Box = tuple[float, float, float, float]
@@ -17,28 +15,21 @@ def key_ranges(box: Box, hidden_bits: int, margin: int = 0) -> list[tuple[int, i
     The box is widened to whole cells of `hidden_bits`: a public position stands for all of its cell,
     so that which features are found tells nothing that their positions do not; and by `margin` world units.
     """
-    west, south, east, north = box
-    xs, ys = (_wider(edges, margin) for edges in world([west, east], [north, south]))
-    level = BITS - hidden_bits
-    while level > 0 and _cells(xs, level) * _cells(ys, level) > MAX_CELLS:
-        level -= 1
-    shift = BITS - level
-    columns = np.arange(int(xs[0]) >> shift, (int(xs[1]) >> shift) + 1)
-    rows = np.arange(int(ys[0]) >> shift, (int(ys[1]) >> shift) + 1)
-    x, y = (part.ravel() for part in np.meshgrid(columns, rows))
-    keys = np.sort(morton(x, y))
-    first = np.flatnonzero(np.diff(keys, prepend=-2) != 1)
-    last = np.append(first[1:], len(keys)) - 1
-    return [
-        (int(lo) << 2 * shift, (int(hi) + 1) << 2 * shift)
-        for lo, hi in zip(keys[first], keys[last], strict=True)
-    ]
+    x0, y0, x1, y1 = world_box(box, margin)
+    shift = hidden_bits
+    while shift < BITS and _cells(x0, x1, shift) * _cells(y0, y1, shift) > MAX_CELLS:
+        shift += 1
+    columns = [spread(x) for x in range(x0 >> shift, (x1 >> shift) + 1)]
+    rows = [spread(y) << 1 for y in range(y0 >> shift, (y1 >> shift) + 1)]
+    found: list[tuple[int, int]] = []
+    for key in sorted(row | column for row in rows for column in columns):
+        lo, hi = key << 2 * shift, (key + 1) << 2 * shift
+        if found and found[-1][1] == lo:
+            found[-1] = (found[-1][0], hi)
+        else:
+            found.append((lo, hi))
+    return found
 
 
-def _wider(edges: Int64s, margin: int) -> Int64s:
-    wider: Int64s = np.clip(edges + np.array([-margin, margin]), 0, WORLD - 1)
-    return wider
-
-
-def _cells(edges: np.ndarray, level: int) -> int:
-    return (int(edges[1]) >> (BITS - level)) - (int(edges[0]) >> (BITS - level)) + 1
+def _cells(low: int, high: int, shift: int) -> int:
+    return (high >> shift) - (low >> shift) + 1

@@ -19,7 +19,7 @@ from app.ogc.store import Store, together
 from layers.model import Layer
 from tiles import disk
 from tiles.address import PUBLIC
-from tiles.keys import WORLD, world
+from tiles.keys import WORLD, world_box
 from tiles.packing import packed
 from tiles.versions import Snapshot
 
@@ -93,10 +93,9 @@ class Pages:
         x0, y0, x1, y1 = 0, 0, WORLD, WORLD
         if layer.points is not None and query.boxes:
             wests, souths, easts, norths = zip(*query.boxes, strict=True)
-            (x0, x1), (y0, y1) = world([min(wests), max(easts)], [max(norths), min(souths)])
             # A public position is in the middle of a cell, wherever in that the true one is.
             wide = (1 << self.store.hidden_bits) + EDGE
-            x0, y0, x1, y1 = (int(edge) for edge in (x0 - wide, y0 - wide, x1 + wide, y1 + wide))
+            x0, y0, x1, y1 = world_box((min(wests), min(souths), max(easts), max(norths)), wide)
         return {
             "layer": layer.id,
             "at": snapshot.xmax,

@@ -20,7 +20,7 @@ from app.ogc.sorting import Position
 from layers.derive.columns import quote, relation
 from layers.model import Layer, Points
 from tiles.address import Viewer
-from tiles.keys import world
+from tiles.keys import world_box
 
 NATION = 1_000_000
 EDGE = 2
@@ -117,16 +117,16 @@ def _exact(layer: Layer) -> str:
 def _values(box: Box, after: Position | None) -> dict[str, Any]:
     """The ranges of the box that are not done with, and its edges."""
     west, south, east, north = box
-    (x0, x1), (y0, y1) = world([west, east], [north, south])
+    x0, y0, x1, y1 = world_box(box, EDGE)
     begin = after.key if after is not None and after.key is not None else 0
     ranges = [(max(lo, begin), hi - 1) for lo, hi in key_ranges(box, 0, EDGE) if hi > begin]
     return {
         "lo": [lo for lo, _ in ranges],
         "hi": [hi for _, hi in ranges],
-        "x0": int(x0) - EDGE,
-        "x1": int(x1) + EDGE,
-        "y0": int(y0) - EDGE,
-        "y1": int(y1) + EDGE,
+        "x0": x0,
+        "x1": x1,
+        "y0": y0,
+        "y1": y1,
         "w": west,
         "s": south,
         "e": east,

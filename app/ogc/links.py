@@ -46,7 +46,7 @@ class Addresses:
 
     def plain(self, *path: str | int) -> str:
         """The address of a resource without any parameters: its identifier."""
-        return "/".join([f"{self.base}/ogc", *(quote(str(part), safe="") for part in path)])
+        return f"{self.base}/ogc{_below(path)}"
 
     def to(self, *path: str | int, **parameters: object) -> str:
         return self.with_query(path, parameters)
@@ -56,6 +56,11 @@ class Addresses:
         pairs = [(k, str(v)) for k, v in parameters.items() if v is not None and k not in KEPT]
         query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in (*pairs, *self.kept))
         return self.plain(*path) + (f"?{query}" if query else "")
+
+
+@lru_cache(maxsize=1024)
+def _below(path: tuple[str | int, ...]) -> str:
+    return "".join(f"/{quote(str(part), safe='')}" for part in path)
 
 
 @lru_cache(maxsize=1024)

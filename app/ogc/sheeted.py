@@ -14,12 +14,12 @@ from app.ogc.asking import ItemsQuery
 from app.ogc.cover import Box, key_ranges
 from app.ogc.forms import DEGREE_DECIMALS
 from app.ogc.keyed import EDGE, Row
-from app.ogc.query import Statement
+from app.ogc.query import COUNT_LIMIT, Statement
 from app.ogc.sorting import Position
 from layers.model import Audience, Layer
 from tiles import sheets
 from tiles.blocks import SHIFT
-from tiles.keys import world
+from tiles.keys import world_box
 
 SCALE = float(10**DEGREE_DECIMALS)
 
@@ -33,6 +33,8 @@ class Found:
     names: tuple[str, ...]
     query: ItemsQuery
     after: Position | None
+    matched: int | None
+    """How many features match in all, or more than are counted; None: not known."""
 
     def rows(self) -> list[Row] | None:
         """As a form wants them; None if they must be read by key."""
@@ -103,22 +105,15 @@ def statement(layer: Layer, audience: Audience, query: ItemsQuery) -> Statement:
     """What reads one more than the limit, and some beside."""
     assert query.boxes is not None  # noqa: S101 - asked of boxes only
     names, box = _names(layer, audience, query), _box(query.boxes[0], query.after)
-    read = sheets.read(layer, names, box, query.limit + 1)
+    read = sheets.read(layer, names, box, query.limit + 1, COUNT_LIMIT if query.after is None else -1)
     return Statement(read.sql, read.values)
 
 
 def _box(box: Box, after: Position | None) -> sheets.Box:
-    x0, y0, x1, y1 = _edges(box)
+    x0, y0, x1, y1 = world_box(box, EDGE)
     begun = -1 if after is None or after.key is None else after.key >> SHIFT
     ranges = tuple((max(lo, begun), hi) for lo, hi in _blocks(box) if hi >= begun)
-    return sheets.Box(x0, y0, x1, y1, ranges, begun)
-
-
-@lru_cache(maxsize=128)
-def _edges(box: Box) -> tuple[int, int, int, int]:
-    west, south, east, north = box
-    (x0, x1), (y0, y1) = world([west, east], [north, south])
-    return int(x0) - EDGE, int(y0) - EDGE, int(x1) + EDGE, int(y1) + EDGE
+    return sheets.Box(x0, y0, x1, y1, 2 * EDGE, ranges, begun)
 
 
 @lru_cache(maxsize=128)
@@ -140,17 +135,36 @@ def found(layer: Layer, audience: Audience, query: ItemsQuery, row: tuple[object
     read = sheets.Sheets.of(layer, names, row)
     if read is None or query.boxes is None:
         return None
-    at = _near(read, _edges(query.boxes[0]), query.after)
+    box = query.boxes[0]
+    at = _near(read, world_box(box, EDGE), query.after)
     unread = read.upto < 2**62
     if unread and not len(at):
         return None
     more = unread or len(at) > query.limit
     at = at[: query.limit]
     after = Position(int(read.ids[at[-1]]), key=int(read.keys[at[-1]])) if more else None
-    west, south, east, north = query.boxes[0]
-    lons, lats = read.lons[at], read.lats[at]
-    at = at[(lons >= west) & (lons <= east) & (lats >= south) & (lats <= north)]
-    return Found(read, at, names, query, after)
+    at = at[_inside(read.lons[at], read.lats[at], box)]
+    return Found(read, at, names, query, after, _matched(read, at, query, after, box))
+
+
+def _matched(
+    read: sheets.Sheets, at: npt.NDArray[np.int64], query: ItemsQuery, after: Position | None, box: Box
+) -> int | None:
+    if query.after is not None:
+        return None
+    if after is None:
+        return len(at)
+    if read.least > COUNT_LIMIT:
+        return read.least
+    if read.upto < 2**62:
+        return None
+    return read.least + int(np.count_nonzero(_inside(read.edge_lons, read.edge_lats, box)))
+
+
+def _inside(lons: npt.NDArray[np.float64], lats: npt.NDArray[np.float64], box: Box) -> npt.NDArray[np.bool_]:
+    west, south, east, north = box
+    found: npt.NDArray[np.bool_] = (lons >= west) & (lons <= east) & (lats >= south) & (lats <= north)
+    return found
 
 
 def _near(

@@ -91,17 +91,17 @@ class Store:
         Raises InvalidInput if the filter or the CRS cannot be evaluated for some feature, TooCostly if it takes
         too long, psycopg.OperationalError if the database cannot be reached.
         """
-        made = form_of(layer, viewer.audience, asked, form)
         with evaluating(asked):
             async with self.pool.connection() as connection:
                 # Points are small: they come in one go. Polygons are not: they come until the page is big enough.
                 small = layer.source.kind == "point"
                 if keyed.applies(layer, viewer, asked):
-                    found = await self._by_sheets(connection, layer, viewer, asked, made, written=written)
+                    found = await self._by_sheets(connection, layer, viewer, asked, form, written=written)
                     if found is None:
-                        found = await self._by_key(connection, layer, viewer, asked, made)
+                        found = await self._by_key(connection, layer, viewer, asked, form)
                     if found is not None:
                         return found
+                made = form_of(layer, viewer.audience, asked, form)
                 rows, snapshot = await self._rows(connection, layer, viewer, asked, made)
                 more = len(rows) > asked.limit or (not small and _size(rows) > PAGE_BYTES)
                 rows = rows[: asked.limit]
@@ -121,7 +121,7 @@ class Store:
         layer: Layer,
         viewer: Viewer,
         asked: ItemsQuery,
-        form: Form,
+        form: str,
         *,
         written: bool,
     ) -> Page | None:
@@ -135,22 +135,20 @@ class Store:
         found = sheeted.found(layer, audience, asked, read[0])
         if found is None:
             return None
-        counting = None
-        countable = found.sheets.least <= query.COUNT_LIMIT
-        if asked.after is None and found.after is not None and countable:
-            # The database counts while the features are made here.
-            statement = keyed.count(layer, viewer, asked)
-            counting = asyncio.create_task(self._counted(connection, viewer, statement, prepare=True))
-            await asyncio.sleep(0)
         text = found.json() if written else None
         rows = found.rows() if text is None else []
-        matched = await counting if counting else None
         if rows is None:
             return None
-        if asked.after is None and found.after is None:
-            matched = len(found.at)
+        matched = found.matched
+        if matched is None and asked.after is None:
+            counting = keyed.count(layer, viewer, asked)
+            matched = await self._counted(connection, viewer, counting, prepare=True)
+        elif matched is not None and matched > query.COUNT_LIMIT:
+            matched = None
         after = None if found.after is None else found.after.text
-        return Page(form.make(rows), after, matched, snapshot, text, len(found.at) if text else None)
+        if text is not None:
+            return Page([], after, matched, snapshot, text, len(found.at))
+        return Page(form_of(layer, audience, asked, form).make(rows), after, matched, snapshot)
 
     async def _by_key(
         self,
@@ -158,11 +156,12 @@ class Store:
         layer: Layer,
         viewer: Viewer,
         asked: ItemsQuery,
-        form: Form,
+        form: str,
     ) -> Page | None:
         """A page in the order of the map table's keys; None if that has no first one: then it may not be written yet."""
+        made = form_of(layer, viewer.audience, asked, form)
         read, snapshot = await together(
-            connection, viewer, keyed.page(layer, viewer, asked, form), prepare=True
+            connection, viewer, keyed.page(layer, viewer, asked, made), prepare=True
         )
         if not read and asked.after is None:
             return None
@@ -171,12 +170,12 @@ class Store:
         after = keyed.position(read[-1]).text if more else None
         rows = keyed.inside(read)
         if asked.after is not None:
-            return Page(form.make(rows), after, None, snapshot)
+            return Page(made.make(rows), after, None, snapshot)
         if not more and not asked.offset:
-            return Page(form.make(rows), after, len(rows), snapshot)
+            return Page(made.make(rows), after, len(rows), snapshot)
         statement = keyed.count(layer, viewer, asked)
         counting = self._counted(connection, viewer, statement, prepare=True)
-        return await _while_counting(counting, form, rows, after, snapshot)
+        return await _while_counting(counting, made, rows, after, snapshot)
 
     async def _rows(
         self,
@@ -243,7 +242,8 @@ class Store:
         statement = query.one(layer, viewer.audience, identifier, made)
         with evaluating(asked):
             async with self.pool.connection() as connection:
-                rows, _ = await together(connection, viewer, statement)
+                # Few statements, and each is one look-up: planning it takes longer than all else.
+                rows, _ = await together(connection, viewer, statement, prepare=True)
         return (orjson.dumps(made.make(rows)[0]), str(rows[0][1])) if rows else None
 
     async def extent_of(self, layer: Layer, viewer: Viewer) -> Extent:

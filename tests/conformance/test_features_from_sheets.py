@@ -1,5 +1,7 @@
 """Pages from sheets are the pages that are read one by one, byte for byte, and a change shows at once and after its folding."""
 
+import itertools
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,6 +91,25 @@ def test_pages_are_equal_byte_for_byte(own: tuple[TestClient, Accounts, Dsns], q
     mine, reference, used = both(client, keys.nation, query)
     assert mine == reference
     assert used == [True]
+
+
+def test_all_are_counted_also_where_the_page_ends_before_them(
+    own: tuple[TestClient, Accounts, Dsns],
+) -> None:
+    """With edges just at positions, which lie in the box."""
+    client, keys, dsns = own
+    with psycopg.connect(dsns.service) as connection:
+        connection.execute(NATION)
+        places = connection.execute(
+            "select st_x(geom), st_y(geom) from shuitu.intakes order by id"
+        ).fetchall()
+    for (west, south), (east, north) in itertools.combinations(places[::97], 2):
+        box = min(west, east), min(south, north), max(west, east), max(south, north)
+        mine, reference, used = both(client, keys.nation, f"bbox={','.join(map(str, box))}&limit=1")
+        assert mine == reference
+        assert used == [True]
+        lying = sum(box[0] <= x <= box[2] and box[1] <= y <= box[3] for x, y in places)
+        assert json.loads(mine)["numberMatched"] == lying >= 2
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiles.address import Address, BadAddress
-from tiles.keys import BITS, cell_range, morton, morton_of, point_range, unmorton, world
+from tiles.keys import BITS, WORLD, cell_range, morton, morton_of, point_range, unmorton, world, world_box
 
 coordinate = st.integers(0, 2**BITS - 1)
 
@@ -53,6 +53,22 @@ def test_degrees_come_back_within_two_centimetres(lon: float, lat: float) -> Non
     back_lat = np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * y / 2**BITS))))
     assert abs(back_lon - lon) < 2e-7
     assert abs(back_lat - lat) < 2e-7
+
+
+@given(
+    lons=st.tuples(st.floats(-180, 180), st.floats(-180, 180)),
+    lats=st.tuples(st.floats(-90, 90), st.floats(-90, 90)),
+    margin=st.sampled_from([0, 2, 4096]),
+)
+def test_a_box_has_the_edges_of_its_corners(
+    lons: tuple[float, float], lats: tuple[float, float], margin: int
+) -> None:
+    west, east = sorted(lons)
+    south, north = sorted(lats)
+    (x0, x1), (y0, y1) = world([west, east], [north, south])
+    wanted = np.clip([x0 - margin, y0 - margin, x1 + margin, y1 + margin], 0, WORLD - 1)
+    found = world_box((west, south, east, north), margin)
+    assert np.abs(np.array(found) - wanted).max() <= 1
 
 
 def test_many_keys_at_once_are_the_same_keys() -> None:
