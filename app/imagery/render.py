@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from remote_sensing.scene import Band, Scene
 
 SIZE = 256
 GRID = morecantile.tms.get("WebMercatorQuad")
+FEW = 16
+"""Columns or rows of a tile; so many and more are at most an eighth wider than what the file covers of them."""
 SAMPLE = 512
 """Pixels along the longer side from which the stretch is taken."""
 CACHE_BYTES = 32 * 2**20
@@ -110,21 +113,18 @@ def _bands(
     for (file, nodata), places in files.items():
         bands = [scene.bands[names[n]] for n in places]
         with _open(file) as source:
-            columns, rows = _covered(source, box)
-            if columns.start >= columns.stop or rows.start >= rows.stop:
+            there = covered(source, box)
+            if not (there.width and there.height):
                 return values, np.zeros((SIZE, SIZE), bool)
-            step = (box.right - box.left) / SIZE
-            # Only what the file covers: the reader warps all of its box in the file's own pixels, and a wide tile has billions.
             found = reader.part(
-                source,
-                (box.left + columns.start * step, box.top - rows.stop * step, box.left + columns.stop * step, box.top - rows.start * step),
-                dst_crs=WEB_MERCATOR_CRS, bounds_crs=WEB_MERCATOR_CRS,
-                width=columns.stop - columns.start, height=rows.stop - rows.start, indexes=[band.index for band in bands],
-                nodata=nodata, vrt_options=_alpha(source, bands[0]), resampling_method="bilinear", reproject_method="bilinear",
+                source, there.bounds, dst_crs=WEB_MERCATOR_CRS, bounds_crs=WEB_MERCATOR_CRS, width=there.width, height=there.height,
+                indexes=[band.index for band in bands], nodata=nodata, vrt_options=_alpha(source, bands[0]),
+                resampling_method="bilinear", reproject_method="bilinear",
             )  # fmt: skip
-        there = np.zeros((SIZE, SIZE), bool)
-        there[rows, columns] = ~np.ma.getmaskarray(found.array).any(axis=0)
-        seen &= there
+        columns, rows = there.columns, there.rows
+        data = np.zeros((SIZE, SIZE), bool)
+        data[rows, columns] = ~np.ma.getmaskarray(found.array).any(axis=0)
+        seen &= data
         for n, band, plane in zip(places, bands, found.array.data, strict=True):
             values[n, rows, columns] = plane.astype(np.float32) * np.float32(band.scale) + np.float32(
                 band.offset
@@ -132,17 +132,44 @@ def _bands(
     return values, seen & np.isfinite(values).all(axis=0)
 
 
-def _covered(source: rasterio.DatasetReader, box: morecantile.BoundingBox) -> tuple[slice, slice]:
-    """The columns and rows of a tile on which a file has pixels; of a file without a place, all."""
+@dataclass(frozen=True)
+class Covered:
+    """The columns and rows of a tile on which a file has pixels, and what is read for them: a box in Web Mercator."""
+
+    columns: slice
+    rows: slice
+    bounds: tuple[float, float, float, float]
+
+    @property
+    def width(self) -> int:
+        return max(0, int(self.columns.stop - self.columns.start))
+
+    @property
+    def height(self) -> int:
+        return max(0, int(self.rows.stop - self.rows.start))
+
+
+def covered(source: rasterio.DatasetReader, box: morecantile.BoundingBox) -> Covered:
+    """The part of a tile that a file covers; of a file without a place, all of it.
+
+    The reader warps all that it is asked for in the file's own pixels, of which a wide tile has billions. So it is asked for
+    whole columns and rows of the tile that the file touches; where these are few, each as wide as the file or wider, for the
+    file's own extent, drawn up to a pixel of the tile out of place.
+    """
     if source.crs is None:
-        return slice(0, SIZE), slice(0, SIZE)
+        return Covered(slice(0, SIZE), slice(0, SIZE), (box.left, box.bottom, box.right, box.top))
     west, south, east, north = transform_bounds(source.crs, WEB_MERCATOR_CRS, *source.bounds, densify_pts=21)
     step = (box.right - box.left) / SIZE
 
-    def within(low: float, high: float) -> slice:
-        return slice(max(0, math.floor(low / step)), min(SIZE, math.ceil(high / step)))
+    def within(low: float, high: float) -> tuple[slice, float, float]:
+        first, last = max(0, math.floor(low / step)), min(SIZE, math.ceil(high / step))
+        if last - first >= FEW:
+            return slice(first, last), first * step, last * step
+        return slice(first, last), max(low, 0.0), min(high, SIZE * step)
 
-    return within(west - box.left, east - box.left), within(box.top - north, box.top - south)
+    columns, left, right = within(west - box.left, east - box.left)
+    rows, up, down = within(box.top - north, box.top - south)
+    return Covered(columns, rows, (box.left + left, box.top - down, box.left + right, box.top - up))
 
 
 def _alpha(source: rasterio.DatasetReader, band: Band) -> dict[str, bool] | None:
