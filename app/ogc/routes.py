@@ -11,6 +11,24 @@ from layers.derive.queryables import Kind
 
 router = APIRouter()
 
+# First, for addresses are compared one after the other, and these are asked for most.
+resource(
+    router,
+    "/collections/{layer}/items",
+    COLLECTION_OF_FEATURES,
+    writers={"POST": editing.create},
+    allowed=editing.allowed_on_items,
+    accepted={"POST": ", ".join(editing.WHOLE)},
+)(items.page)
+resource(
+    router,
+    "/collections/{layer}/items/{feature}",
+    FEATURE,
+    writers={"PUT": editing.replace, "PATCH": editing.update, "DELETE": editing.delete},
+    allowed=editing.allowed_on_item,
+    accepted={"PATCH": editing.MERGE_PATCH},
+)(items.feature)
+
 
 @resource(router, "", DOCUMENT)
 @resource(router, "/", DOCUMENT)
@@ -95,21 +113,3 @@ def _fields(asked: Asked, kind: Kind) -> Answer:
     if asked.html:
         return Answer(html.fields(asked.at, layer, audience, links, kind), links)
     return document(made, links)
-
-
-resource(
-    router,
-    "/collections/{layer}/items",
-    COLLECTION_OF_FEATURES,
-    writers={"POST": editing.create},
-    allowed=editing.allowed_on_items,
-    accepted={"POST": ", ".join(editing.WHOLE)},
-)(items.page)
-resource(
-    router,
-    "/collections/{layer}/items/{feature}",
-    FEATURE,
-    writers={"PUT": editing.replace, "PATCH": editing.update, "DELETE": editing.delete},
-    allowed=editing.allowed_on_item,
-    accepted={"PATCH": editing.MERGE_PATCH},
-)(items.feature)
