@@ -4,6 +4,7 @@ Every report holds `iou`, `f1`, `precision`, `recall`, `by_size` and `ci` (95 %)
 and label, and the same figures of its peers. Hiding and recovering part of a register: `recovery`.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -118,22 +119,29 @@ def _sizes(mask: Bools, truth: Bools, judged: Bools, scene: Scene) -> dict[str, 
 
 
 def change_between(
-    earlier: Scene, later: Scene, truth: Path | gpd.GeoDataFrame, options: Options | None = None
+    earlier: Scene,
+    later: Scene,
+    truth: Path | gpd.GeoDataFrame,
+    options: Options | None = None,
+    value: str | None = None,
+    left_out: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Water that came between two dates against true changes, as objects of at least `options.min_water_m2`.
 
-    `truth`: polygons of new water, or a raster of it. A true change is found, and a finding right, if at
+    `truth`: polygons of new water (those that their words call lost are none), or a raster of it, whose class `value`
+    and `left_out` name as for `masks`. A true change is found, and a finding right, if at
     least half of its area is covered by the others. IoU and its kin of pixels stand under `pixels`.
     """
     options = options or Options()
     aligned = change.align(earlier, later)
     if not change.overlap(earlier, later):
         raise SceneError(f"{earlier.item_id} 与 {later.item_id} 不重叠 (the scenes do not overlap)")
-    true = _true_change(truth, later)
+    drawn = _true_change(truth, later, value, left_out)
+    true = drawn.truth
     least = options.min_water_m2 / later.grid.pixel_m**2
     now, seen_now = mask_by_us(later, "water_body"), _seen(later)
     old = change.on_grid(mask_by_us(earlier, "water_body"), aligned)
-    seen = seen_now & change.on_grid(_seen(earlier), aligned)
+    seen = seen_now & change.on_grid(_seen(earlier), aligned) & drawn.judged
     tolerance = change.tolerance_pixels(earlier, later)
     ours = change.gained(now, old, tolerance, least) & seen
     naive_now, naive_old = (masks_by_peers(s, "water_body")[0]["NDWI > 0"] for s in (later, earlier))
@@ -147,7 +155,7 @@ def change_between(
         "shift_pixels": [round(v, 2) for v in aligned.shift],
         "shift_places": {"agreed": aligned.places[0], "compared": aligned.places[1]},
         "tolerance_pixels": tolerance,
-        "label": {"min_area_m2": options.min_water_m2},
+        "label": {"min_area_m2": options.min_water_m2, **drawn.said},
         "earlier": _said(earlier),
         "later": _said(later),
         "peers": {
@@ -173,12 +181,20 @@ def _by_kind(ours: Bools, truth: Path | gpd.GeoDataFrame, later: Scene) -> dict[
     return kinds
 
 
-def _true_change(truth: Path | gpd.GeoDataFrame, later: Scene) -> Bools:
-    if isinstance(truth, gpd.GeoDataFrame):
-        return burnt(list(truth.to_crs(later.grid.crs).geometry), later)
-    if truth.suffix.lower() in labels.VECTORS:
-        return burnt(list(labels.polygons(truth).to_crs(later.grid.crs).geometry), later)
-    return labels.read(truth, later, "water_body").truth
+LOST = re.compile(r"\b(?:lost|loss|shr[iu]nk|decreas|dried|drying|gone\b)|消失|减少|缩小|退水", re.I)
+"""Words by which a truth calls changes that are no new water."""
+
+
+def _true_change(
+    truth: Path | gpd.GeoDataFrame, later: Scene, value: str | None, left_out: Sequence[float]
+) -> labels.Label:
+    if isinstance(truth, Path) and truth.suffix.lower() not in labels.VECTORS:
+        return labels.read(truth, later, "water_body", value, left_out)
+    frame = labels.polygons(truth) if isinstance(truth, Path) else truth
+    words = frame.drop(columns=frame.geometry.name).select_dtypes(exclude="number").astype(str).agg(" ".join, axis=1)  # fmt: skip
+    lost = words.str.contains(LOST) if len(words) else np.zeros(len(frame), bool)
+    mask = burnt(list(frame[~lost].to_crs(later.grid.crs).geometry), later)
+    return labels.Label(mask, np.ones(mask.shape, bool), {"polygons": int((~lost).sum()), "called lost": int(lost.sum())})  # fmt: skip
 
 
 def _seen(scene: Scene) -> Bools:

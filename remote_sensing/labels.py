@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cc3d
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,8 @@ SCL = {"water_body": 6, "irrigated_land": 4}
 """Scene classification of Sentinel-2 L2A: 6 water, 4 vegetation; 0 no data, 1 defective, 3 shadow, 8–10 cloud, 11 snow."""
 SCL_LEFT_OUT = (0, 1, 3, 8, 9, 10, 11)
 COLUMNS = ("kind", "class", "label", "type", "category", "name", "value", "status")
+NUMBERED = ("dn", "gridcode", "grid_code", "raster_val", "class", "class_id", "value", "label", "code")
+"""Columns that hold a class as a number: what polygons drawn from a raster are given by GDAL, ArcGIS and QGIS."""
 VECTORS = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".parquet", ".kml", ".gml", ".zip")
 
 
@@ -53,7 +56,7 @@ def read(
     if not path.exists():
         raise SceneError(f"没有标注 {path} (there is no such label)")
     if path.suffix.lower() in VECTORS:
-        return _polygons(path, scene, kind, value)
+        return _polygons(path, scene, kind, value, left_out)
     try:
         return _raster(path, scene, kind, value, left_out)
     except rasterio.errors.RasterioError as error:
@@ -67,7 +70,8 @@ def _raster(path: Path, scene: Scene, kind: str, value: str | None, left_out: Se
             (i for i, text in enumerate(source.descriptions, 1) if text and WORDS[kind].search(text) and not NOT_JUDGED.search(text)), 1
         )  # fmt: skip
         text = " ".join([path.stem, *(d or "" for d in source.descriptions), *map(str, source.tags().values()), *map(str, source.tags(band).values())])  # fmt: skip
-        nodata, scl = source.nodatavals[band - 1], "SCL" in text
+        scl, land = "SCL" in text, _zero_is_land(source, band, text)
+        nodata = None if land else source.nodatavals[band - 1]
         coloured = _coloured(source) and not source.descriptions[0]
         own = (source.width, source.height) == (grid.width, grid.height)
         same = own and (source.crs is None or (source.crs == grid.crs and source.transform.almost_equals(grid.transform, 1e-4 * grid.step)))  # fmt: skip
@@ -78,13 +82,16 @@ def _raster(path: Path, scene: Scene, kind: str, value: str | None, left_out: Se
             planes = _stretched(source, scene, path.name)
             seen = np.ones(planes.shape[1:], bool)
         else:
-            planes, seen = _warped(source, scene)
+            planes, seen = _warped(source, scene, land)
     if not seen.any():
         raise SceneError(f"{path.name} 与影像不重叠 (the label does not overlap the scene)")
     numbers: npt.NDArray[Any] = _drawn_as_water(planes) if coloured else planes[band - 1]
     judged = seen & np.isfinite(numbers)
     if nodata is not None and np.isfinite(nodata):
         judged &= numbers != nodata
+    if value is None and not scl and _counts_objects(numbers, judged):
+        said: dict[str, Any] = {"value": "> 0", "left_out": [], "chosen": "numbers of objects, not of classes"}
+        return Label((numbers > 0) & judged, judged, {**said, "resampled": not same})
     graded = _graded(numbers[judged]) if value is None and not scl else None
     if graded is not None:
         judged &= ~np.isin(numbers, [-1, *map(float, left_out)])
@@ -103,10 +110,23 @@ def _raster(path: Path, scene: Scene, kind: str, value: str | None, left_out: Se
         "value": wanted[0] if len(wanted) == 1 else wanted,
         "left_out": sorted({*map(float, out)}),
         "chosen": how,
+        "classes": [float(c) for c in classes[:MANY]],
     }
     if band > 1:
         said["band"] = band
+    if land:
+        said["nodata"] = "0 is land: it stands beside a single class"
     return Label(np.isin(numbers, wanted) & judged, judged, {**said, "resampled": not same})
+
+
+def _zero_is_land(source: Any, band: int, text: str) -> bool:
+    """Whether a mask states 0 as no data but holds a single class beside it: then nothing else would be judged."""
+    if source.nodatavals[band - 1] != 0 or any(known[0].search(text) for known in KNOWN):
+        return False
+    step = max(1, max(source.width, source.height) // 4_096)
+    shape = (max(1, source.height // step), max(1, source.width // step))
+    values = np.unique(source.read(band, out_shape=shape))
+    return int((np.isfinite(values) & (values != 0)).sum()) == 1
 
 
 def _coloured(source: Any) -> bool:
@@ -144,6 +164,27 @@ def _stretched(source: Any, scene: Scene, name: str) -> npt.NDArray[Any]:
             resampling=Resampling.mode if finer else Resampling.nearest,
         )
     )
+
+
+FEWEST_OBJECTS, WHOLE = 4, 1.1
+"""So many numbers, each of which stands in one place, count objects; a change of grid may break one in ten."""
+
+
+def _counts_objects(numbers: npt.NDArray[Any], judged: Bools) -> bool:
+    """Whether a label numbers its objects (fields, ponds) on a ground of 0, as instances are labelled."""
+    values = np.unique(numbers[judged])
+    count = int((values > 0).sum())
+    if (
+        count < FEWEST_OBJECTS
+        or 0 not in values
+        or values.min() < 0
+        or (values % 1).any()
+        or values.max() > 2**31 - 1
+    ):
+        return False
+    drawn = np.where(judged, numbers, 0).astype(np.int32)
+    _, parts = cc3d.connected_components(drawn, connectivity=8, return_N=True)
+    return int(parts) <= WHOLE * count
 
 
 MANY = 24
@@ -184,10 +225,15 @@ def _wetness(
     return {c: float(np.median(v)) for c, v in found.items() if v.size}
 
 
-def _warped(source: Any, scene: Scene) -> tuple[npt.NDArray[Any], Bools]:
-    """The label on the scene's grid: the nearest class, or the most frequent one where the label is much finer."""
+def _warped(source: Any, scene: Scene, land: bool) -> tuple[npt.NDArray[Any], Bools]:
+    """The label on the scene's grid: the nearest class, or the most frequent one where the label is much finer.
+
+    `land`: what it states as no data is a class.
+    """
     grid = scene.grid
     target = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
+    if land:
+        target["src_nodata"] = None
     with WarpedVRT(source, resampling=Resampling.nearest, add_alpha=True, **target) as near:
         planes = near.read()
         native, seen = planes[:-1], planes[-1] > 0
@@ -227,14 +273,18 @@ def _classes(
     """Which classes are meant, which are not judged, and how that was chosen."""
     out = [float(v) for v in left_out]
     if scl:
-        return [float(value or SCL[kind])], out or list(map(float, SCL_LEFT_OUT)), "scene classification"
+        return (
+            [_number(value) if value else float(SCL[kind])],
+            out or list(map(float, SCL_LEFT_OUT)),
+            "scene classification",
+        )
     named = {float(number): words for number, words in CLASS.findall(text)}
     out += [number for number, words in named.items() if NOT_JUDGED.search(words)]
     # Masks drawn as pictures hold 0 and 255; where other classes stand beside it, 255 means no data.
     positive = {float(v) for v in classes if v > 0 and v != nodata and v not in out}
     known = next((k for k in KNOWN if k[0].search(text)), None) if kind == "water_body" else None
     if value is not None:
-        wanted, how = [float(value)], "named"
+        wanted, how = [_number(value)], "named"
     elif match := [n for n, w in named.items() if WORDS[kind].search(w) and n not in out]:
         # A small picture may hold none of the class that it speaks of.
         wanted, how = match[:1], "the label's own words"
@@ -259,9 +309,18 @@ def _classes(
     return wanted, [v for v in {*out, -1.0, 255.0} if v not in wanted], how
 
 
-def _polygons(path: Path, scene: Scene, kind: str, value: str | None) -> Label:
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SceneError(f"栅格标注的类别应为数字 (classes of a raster are numbers): {text!r}") from None
+
+
+def _polygons(path: Path, scene: Scene, kind: str, value: str | None, left_out: Sequence[float]) -> Label:
     grid = scene.grid
     frame = polygons(path).to_crs(grid.crs)
+    if (numbered := _numbered(frame, kind)) is not None:
+        return _of_numbers(numbered, frame, path, scene, kind, value, left_out)
     column, meant, how = _meant(frame, kind, value)
     # Where polygons of land are drawn too, only what lies inside polygons was looked at.
     drawn = frame[column].astype(str) if column else None
@@ -275,6 +334,38 @@ def _polygons(path: Path, scene: Scene, kind: str, value: str | None) -> Label:
         raise SceneError(f"{path.name} 与影像不重叠 (the label does not overlap the scene)")
     said = {"column": column, "value": value, "chosen": how, "polygons": int(meant.sum()), "judged": "inside the polygons" if sampled else "everywhere"}  # fmt: skip
     return Label(truth, inside if sampled else np.ones(shape, bool), said)
+
+
+def _numbered(frame: gpd.GeoDataFrame, kind: str) -> str | None:
+    """The column whose numbers tell land (0) from the classes beside it; None if there is none."""
+    for name in frame.columns.drop(frame.geometry.name):
+        if name.lower() not in NUMBERED and not WORDS[kind].fullmatch(name):
+            continue
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        if numbers.notna().all() and (numbers == 0).any() and (numbers != 0).any():
+            return str(name)
+    return None
+
+
+def _of_numbers(
+    column: str, frame: gpd.GeoDataFrame, path: Path, scene: Scene, kind: str, value: str | None, left_out: Sequence[float]
+) -> Label:  # fmt: skip
+    """Polygons that a raster of classes was drawn as: judged as that raster is, inside the polygons."""
+    grid, shape = scene.grid, (scene.grid.height, scene.grid.width)
+    classes = pd.to_numeric(frame[column]).astype(np.float64)
+    pairs = zip(frame.geometry, classes, strict=True)
+    numbers = rasterio.features.rasterize(
+        pairs, shape, fill=np.nan, transform=grid.transform, dtype="float64"
+    )
+    seen = np.isfinite(numbers)
+    if not seen.any():
+        raise SceneError(f"{path.name} 与影像不重叠 (the label does not overlap the scene)")
+    held = np.unique(classes)
+    wet = _wetness(numbers, seen, held, scene) if kind == "water_body" else {}
+    wanted, out, how = _classes(held, None, path.stem, False, kind, value, left_out, wet)
+    judged = seen & ~np.isin(numbers, out)
+    said = {"column": column, "value": wanted[0] if len(wanted) == 1 else wanted, "left_out": sorted(set(out)), "chosen": how, "judged": "inside the polygons"}  # fmt: skip
+    return Label(np.isin(numbers, wanted) & judged, judged, said)
 
 
 def polygons(path: Path) -> gpd.GeoDataFrame:

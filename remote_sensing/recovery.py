@@ -117,6 +117,8 @@ def recover(
         raise SceneError("没有取水口 (both registers are empty)")
     options = replace(options or Options(), min_score=0.0, max_water_m2=np.inf)
     scene = max(scenes, key=lambda s: s.acquired_at.timestamp() if s.acquired_at else 0.0)
+    handed_in = len(visible) + len(hidden)
+    visible, hidden = (_in_scene(points, name, scene) for points, name in ((visible, "visible"), (hidden, "hidden")))  # fmt: skip
     trial = _trial(scene, visible, hidden, bodies, options)
     count = len(hidden)
     taken_out = np.arange(len(trial.points)) >= len(visible)
@@ -152,10 +154,27 @@ def recover(
         },
         "seeds": seeds,
         "noise_m": noise_m,
-        "intakes": {"visible": len(visible), "hidden": count},
+        "intakes": {"visible": len(visible), "hidden": count, "outside": handed_in - len(visible) - count},
         "truth": "bodies as drawn" if trial.known else "water near the intakes",
         "peers": {"100 m": _peer(trial, taken_out)},
     }
+
+
+AROUND_DEGREES = 0.01
+"""Intakes this far outside the scene may still stand at water that it shows (about 1 km)."""
+
+
+def _in_scene(given: gpd.GeoDataFrame, name: str, scene: Scene) -> gpd.GeoDataFrame:
+    """The intakes of a list that the scene shows, as points. Raises SceneError if it shows none of some."""
+    points = given.to_crs("EPSG:4490")
+    points = points.set_geometry(points.representative_point())
+    kept = points[points.intersects(scene.footprint.buffer(AROUND_DEGREES)).to_numpy()]
+    if len(points) and kept.empty:
+        raise SceneError(
+            f"{scene.item_id} 范围内没有取水口：{name} 的 {len(points)} 处都在影像以外，请核对坐标系和经纬度次序 "
+            f"(no intake of `{name}` lies in the scene: check the CRS and the order of longitude and latitude)"
+        )
+    return kept
 
 
 def _trial(
@@ -164,13 +183,10 @@ def _trial(
     found = find(scene, ("water_body",), options)
     group = found[0] if found else None
     own = gpd.GeoSeries(group.polygons if group else [], crs=scene.grid.crs)
-    points = gpd.GeoSeries([*visible.to_crs("EPSG:4490").geometry, *hidden.to_crs("EPSG:4490").geometry], crs="EPSG:4490")  # fmt: skip
+    points = gpd.GeoSeries([*visible.geometry, *hidden.geometry], crs="EPSG:4490")
     crs = compare.metric_crs(points)
     if group is None or own.empty:
         raise SceneError(f"{scene.item_id} 未发现水体 (no water is found in the scene)")
-    inside = points.intersects(scene.footprint.buffer(0.01))
-    if not inside.any():
-        raise SceneError(f"{scene.item_id} 范围内没有取水口 (no intake lies in the scene)")
     shapes = own.to_crs(crs).to_numpy()
     flat = points.to_crs(crs)
     known = bodies is not None and len(bodies) > 0

@@ -150,6 +150,8 @@ def evaluate_commands() -> typer.Typer:
         later: Path,
         truth: Path,
         least: Annotated[float, typer.Option("--min-area", help="smallest object, m²")] = 1_000.0,
+        value: Value = None,
+        left_out: LeftOut = "",
         bands: Bands = "",
         as_json: JsonOut = None,
     ) -> None:
@@ -159,7 +161,8 @@ def evaluate_commands() -> typer.Typer:
 
         with _told():
             options = Options(min_water_m2=least)
-            report = evaluate.change_between(_one(earlier, bands), _one(later, bands), truth, options)
+            scenes = _one(earlier, bands), _one(later, bands)
+            report = evaluate.change_between(*scenes, truth, options, value, _numbers(left_out))
         _report(report, as_json)
 
     @group.command("recover")
@@ -213,7 +216,14 @@ def _one(path: Path, bands: str) -> "Scene":
 
 
 def _numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split(",") if part.strip()]
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InvalidInput(
+            f"--left-out 应为逗号分隔的数字，如 3,255 (numbers, comma between): {text!r}",
+            field="left_out",
+            value=text,
+        ) from None
 
 
 def _report(report: dict[str, Any], out: Path | None) -> None:

@@ -147,6 +147,62 @@ def test_what_stands_for_water_in_a_label_is_found(
     np.testing.assert_array_equal(read.truth, truth() == 1)
 
 
+@pytest.mark.parametrize("step", [10, 5])
+def test_a_mask_that_states_its_land_as_no_data_is_judged_there_too(
+    step: int, scene: Path, tmp_path: Path
+) -> None:
+    mask = truth().repeat(10 // step, 0).repeat(10 // step, 1)
+    path = write(tmp_path / "mask.tif", mask, nodata=0, transform=from_origin(WEST, NORTH, step, step))
+    read = labels.read(path, open_scenes(scene)[0], "water_body")
+    assert read.judged.all() and "0 is land" in read.said["nodata"]
+    np.testing.assert_array_equal(read.truth, truth() == 1)
+    # With two classes 0 is what the file says.
+    path = write(tmp_path / "classes.tif", np.where(mask == 1, 1, 2 * (mask[::-1] == 1)).astype(np.uint8), nodata=0, transform=from_origin(WEST, NORTH, step, step))  # fmt: skip
+    assert not labels.read(path, open_scenes(scene)[0], "water_body").judged.all()
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers", "value"), [("DN", (0, 1), 1.0), ("water", (0, 1), 1.0), ("gridcode", (0, 2), 2.0)]
+)
+def test_polygons_drawn_from_a_raster_keep_what_their_numbers_say(
+    column: str, numbers: tuple[int, int], value: float, scene: Path, tmp_path: Path
+) -> None:
+    drawn = list(rasterio.features.shapes(truth(), transform=from_origin(WEST, NORTH, 10, 10)))
+    frame = gpd.GeoDataFrame(
+        {column: [numbers[int(n)] for _, n in drawn]}, geometry=[shapely.geometry.shape(g) for g, _ in drawn], crs=CRS
+    )  # fmt: skip
+    frame.to_file(tmp_path / "drawn.gpkg")
+    read = labels.read(tmp_path / "drawn.gpkg", open_scenes(scene)[0], "water_body")
+    assert (read.said["column"], read.said["value"]) == (column, value)
+    np.testing.assert_array_equal(read.truth, truth() == 1)
+    assert read.judged.all()
+
+
+@pytest.mark.parametrize("count", [4, 40])
+def test_numbers_of_objects_are_no_classes(count: int, scene: Path, tmp_path: Path) -> None:
+    ponds = np.zeros((180, 180), np.int32)
+    for n in range(count):
+        row, col = divmod(n, 8)
+        ponds[20 * row + 2 : 20 * row + 14, 20 * col + 2 : 20 * col + 14] = n + 1
+    read = labels.read(write(tmp_path / "ponds.tif", ponds), open_scenes(scene)[0], "water_body")
+    assert read.said["chosen"].startswith("numbers of objects")
+    np.testing.assert_array_equal(read.truth, ponds > 0)
+    # Classes stand in many places: 4 of them are no objects, and nor is what --value names.
+    classes = np.where(ponds > 0, ponds % 4 + 1, 0) if count > 4 else ponds
+    path = write(tmp_path / "classes.tif", classes)
+    read = labels.read(path, open_scenes(scene)[0], "water_body", value="2")
+    np.testing.assert_array_equal(read.truth, classes == 2)
+    if count > 4:
+        assert labels.read(path, open_scenes(scene)[0], "water_body").said["value"] != "> 0"
+
+
+def test_a_class_that_is_no_number_is_refused_in_words(scene: Path, tmp_path: Path) -> None:
+    label = write(tmp_path / "label.tif", truth())
+    for wrong in (["--value", "water"], ["--left-out", "cloud"]):
+        said = CliRunner().invoke(evaluate_commands(), ["water", str(scene), str(label), *wrong])
+        assert "数字" in str(said.exception) and wrong[1] in str(said.exception)
+
+
 def test_a_labels_own_words_say_which_class_is_a_field_and_what_is_not_judged(scene: Path, tmp_path: Path) -> None:  # fmt: skip
     label = truth()
     label[150:160] = 2
@@ -288,6 +344,39 @@ def test_change_is_judged_by_objects_whatever_the_two_grids(tmp_path: Path) -> N
     report = json.loads(out.read_text())
     assert (report["precision"], report["recall"], report["changes"]) == (1, 1, 1)
     assert report["by_kind"]["new_body"]["found"] == 1
+
+
+@pytest.mark.parametrize("form", ["words", "codes", "not judged"])
+def test_a_truth_may_tell_new_water_from_lost_and_leave_ground_out(form: str, tmp_path: Path) -> None:
+    early = write(tmp_path / "a_20200501.tif", pixels(ponds=PONDS[:2]).astype(np.uint16), NAMES)
+    late = write(tmp_path / "b_20240501.tif", pixels(ponds=PONDS[1:]).astype(np.uint16), NAMES)
+    new, lost = truth(ponds=PONDS[2:]), truth(ponds=PONDS[:1])
+    given: list[str] = []
+    if form == "words":
+        boxes = [shapely.box(WEST + c * 10, NORTH - (r + h) * 10, WEST + (c + w) * 10, NORTH - r * 10) for r, c, h, w in (PONDS[2], PONDS[0])]  # fmt: skip
+        path = tmp_path / "t.gpkg"
+        gpd.GeoDataFrame({"change": ["gain", "loss"]}, geometry=boxes, crs=CRS).to_file(path)
+    elif form == "codes":
+        path, given = write(tmp_path / "t.tif", new * 2 + lost * np.uint8(3)), ["--value", "2"]
+    else:
+        path = write(tmp_path / "t.tif", np.where(new == 1, 255, 0).astype(np.uint8), nodata=255)
+    out = tmp_path / "out.json"
+    said = CliRunner().invoke(evaluate_commands(), ["change", str(early), str(late), str(path), *given, "--json", str(out)])  # fmt: skip
+    assert said.exit_code == 0, said.output
+    report = json.loads(out.read_text())
+    assert (report["changes"], report["findings"], report["f1"]) == ((0, 0, 1) if form == "not judged" else (1, 1, 1))  # fmt: skip
+
+
+def test_intakes_may_be_areas_and_those_beside_the_scene_are_counted_and_not_drawn(scene: Path, tmp_path: Path) -> None:  # fmt: skip
+    shores = [shapely.Point(WEST + c * 10, NORTH - (r + h / 2) * 10).buffer(20) for r, c, h, _ in PONDS]
+    far = shapely.Point(WEST + 90_000, NORTH)
+    visible = gpd.GeoDataFrame(geometry=[*shores[:2], far], crs=CRS)
+    hidden = gpd.GeoDataFrame(geometry=shores[2:], crs=CRS)
+    report = recovery.recover(open_scenes(scene), visible, hidden, seeds=6)
+    assert report["intakes"] == {"visible": 2, "hidden": 1, "outside": 1}
+    assert (report["precision"], report["recall"]) == (1, 1)
+    with pytest.raises(SceneError, match=r"visible .*经纬度次序"):
+        recovery.recover(open_scenes(scene), visible[2:], hidden, seeds=1)
 
 
 def test_hidden_intakes_are_found_again_by_command(scene: Path, tmp_path: Path) -> None:
