@@ -19,15 +19,17 @@ as_root() {
   else return 77; fi
 }
 
+lists_are_fresh=
 apt_install() {
   command -v apt-get >/dev/null || give_up "这不是 Debian 或 Ubuntu，请自行安装: $* (not Debian or Ubuntu: please install these yourself)"
   say "安装系统软件包 · installing system packages: $*"
   local log; log=$(mktemp)
-  if ! { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1; then
+  if ! { { [ -n "$lists_are_fresh" ] || as_root apt-get update -qq; } && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1; then
     tail -n 5 "$log" >&2
     give_up "无法安装系统软件包；请管理员执行 (could not install; have an administrator run): apt-get update && apt-get install --no-install-recommends $*"
   fi
   rm -f "$log"
+  lists_are_fresh=yes
 }
 
 python() {
