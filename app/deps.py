@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
@@ -13,7 +15,7 @@ from structlog.contextvars import bind_contextvars
 
 from app.actor import PUBLIC, Actor, Permission
 from app.db.engine import Dsns, transaction
-from app.errors import NotAllowed, NotSignedIn
+from app.errors import InvalidInput, NotAllowed, NotSignedIn
 from app.settings import Settings
 
 SESSION_COOKIE = "shuitu_session"
@@ -131,6 +133,30 @@ def open_transaction(services: ServicesDep, actor: CurrentActor) -> Iterator[Ses
 # FastAPI closes `yield` dependencies after the answer has left, unless they have function scope. Then
 # a failed commit becomes an error and never a 200 (tests/integration/test_commit_before_answer.py).
 Tx = Annotated[Session, Depends(open_transaction, scope="function")]
+
+
+KEY = "api_key"
+"""The one parameter of every address (`credentials_of`)."""
+
+
+def refuse_unknown(request: Request) -> None:
+    """Raises InvalidInput for a parameter that the operation does not know: a filter with a slip of the pen would be left
+    out without a word, and what follows would be done to everything."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not route.path.startswith("/api/"):
+        return  # tiles and health are asked with what clients add of themselves
+    known = _parameters(route.dependant)
+    for name in request.query_params:
+        if name not in known:
+            raise InvalidInput(
+                f"没有参数 {name[:60]!r} (there is no such parameter)", field=name[:60], expected=" ".join(sorted(known - {KEY}))
+            )  # fmt: skip
+
+
+def _parameters(of: Dependant) -> frozenset[str]:
+    return frozenset({KEY}).union(
+        (one.alias for one in of.query_params), *(_parameters(one) for one in of.dependencies)
+    )
 
 
 def require(permission: Permission) -> Any:

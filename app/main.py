@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, definition, frontend, health, logging, problems, wiring
+from app.deps import refuse_unknown
 from app.heads import HeadsAsGets
 from app.requests import RequestContext
 from app.settings import Settings
@@ -41,6 +42,7 @@ def fastapi_app(settings: Settings, parts: wiring.Parts | None = None) -> FastAP
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        dependencies=[Depends(refuse_unknown)],
         lifespan=lifespan,
     )
     api.state.services = parts.services if parts else None

@@ -196,6 +196,8 @@ def _of_framework(request: Request, error: Exception) -> Response:
 def methods_at(request: Request) -> list[str]:
     """Every method that is answered at this address, whichever routes do; none where only a page may lie, or where just
     the questions of browsers before a request are answered."""
+    if named := _named_methods(request):
+        return named
     routes = [route for route in request.app.routes if getattr(route, "path", None) != ANY_PAGE]
     found = [
         method

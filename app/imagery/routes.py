@@ -16,6 +16,8 @@ from app.requests import preflight
 
 router = APIRouter(tags=["imagery"])
 MAX_ZOOM = 22
+PLACE = r"^-?\d{1,3}(\.\d+)?,-?\d{1,2}(\.\d+)?$"
+"""A longitude and a latitude in degrees."""
 OPEN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, X-Request-Id"}
 """Scripts of other sites may read what a key of theirs opens; cookies are not sent along."""
 
@@ -30,7 +32,7 @@ def may_be_read(path: str) -> Response:
 def scenes(
     tx: Tx,
     covers: Annotated[
-        str | None, Query(pattern=r"^-?[\d.]+,-?[\d.]+$", description="lon,lat: only scenes over this place")
+        str | None, Query(pattern=PLACE, description="lon,lat: only scenes over this place")
     ] = None,
     actor: Actor = require(Permission.READ),
 ) -> list[SceneOut]:
@@ -76,7 +78,10 @@ def tilejson(
 
 @router.get(
     "/imagery/{scene_id}/{z}/{x}/{y}.{ending}",
-    responses={200: {"content": {media: {} for media, _ in ENDINGS.values()}}},
+    responses={
+        200: {"content": {media: {} for media, _ in ENDINGS.values()}, "description": "the tile"},
+        204: {"description": "the scene has nothing there"},
+    },
     response_class=Response,
 )
 def tile(

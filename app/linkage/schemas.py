@@ -257,8 +257,8 @@ class ProgressOut(BaseModel):
 
 class NewLinkRun(BaseModel):
     region: str = Field("", pattern=r"^(\d{2}|\d{4}|\d{6})?$")
-    confirm_at: float | None = Field(None, ge=0, le=1)
-    doubt_at: float | None = Field(None, ge=0, le=1)
+    confirm_at: float | None = Field(None, ge=0, le=1, strict=True)
+    doubt_at: float | None = Field(None, ge=0, le=1, strict=True)
 
 
 class LinkRunOut(BaseModel):

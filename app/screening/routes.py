@@ -159,6 +159,9 @@ def chip(
     which: Literal["before", "after"],
     tx: Tx,
     services: ServicesDep,
+    v: Annotated[
+        str | None, Query(description="any text: another address for a patch that has changed")
+    ] = None,
     actor: Actor = require(Permission.READ),
 ) -> FileResponse:
     """The image patch of the candidate."""

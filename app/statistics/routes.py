@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from app.actor import Actor, Permission
 from app.deps import Tx, require
+from app.registry.past import moment
 from app.statistics import service, workbook
 from app.statistics.schemas import (
     About,
@@ -26,7 +27,7 @@ from layers.clock import CHINA
 router = APIRouter(prefix="/api/statistics", tags=["statistics"])
 Region = Annotated[int | None, Query(ge=100_000, le=999_999, description="default: the whole jurisdiction")]
 Basin = Annotated[int | None, Query(ge=1, le=7)]
-Day = Annotated[date | None, Query(alias="datetime")]
+Day = Annotated[str | None, Query(alias="datetime", description="a past day, or a moment of it")]
 FILES: dict[Any, Any] = {
     200: {"content": {workbook.XLSX: {}, "text/csv": {}}, "description": "JSON, or a file if `f` asks for one"}
 }  # fmt: skip
@@ -56,7 +57,7 @@ def intakes(
 ) -> TableOut | Response:
     """Intakes counted where they lie; `filter` is that of the map (CQL2), `datetime` a past day."""
     made = service.intakes(
-        tx, actor, by, across, region or actor.jurisdiction.region, basin, filter_, filter_lang, on
+        tx, actor, by, across, region or actor.jurisdiction.region, basin, filter_, filter_lang, _day(on)
     )
     return _as(made, workbook.table, f, lang)
 
@@ -72,7 +73,9 @@ def issuers(
     actor: Actor = ANY,
 ) -> IssuersOut | Response:
     """Permits counted by the authority that issued them: its workload."""
-    return _as(service.issuers(tx, region or actor.jurisdiction.region, basin, on), workbook.issuers, f, lang)
+    return _as(
+        service.issuers(tx, region or actor.jurisdiction.region, basin, _day(on)), workbook.issuers, f, lang
+    )
 
 
 @router.get("/progress", response_model=BriefingOut, responses=FILES)
@@ -89,6 +92,12 @@ def progress(
     return _as(
         service.progress(tx, by, region or actor.jurisdiction.region, basin), workbook.briefing, f, lang
     )
+
+
+def _day(asked: str | None) -> date | None:
+    """Raises InvalidInput."""
+    found = moment(asked, None)
+    return None if found is None else found.on
 
 
 def _as(made: T, sheet: Callable[[T, str], Sheet], f: Format, lang: Lang) -> T | Response:

@@ -170,8 +170,42 @@ def test_whatever_is_asked_the_answer_is_documented_and_no_fault(web: tuple[Test
 
 def test_the_address_of_another_operation_is_a_405(client: TestClient, keys: served.Accounts) -> None:
     """It would be read as the number of a candidate, too."""
-    answer = client.get("/api/candidates/decisions", headers={"X-API-Key": keys.nation})
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    for method in ("GET", "OPTIONS"):
+        answer = client.request(method, "/api/candidates/decisions", headers={"X-API-Key": keys.nation})
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("/api/statistics/intakes", {"datetime": "0"}),
+        ("/api/statistics/issuers", {"datetime": "86400"}),
+        ("/api/scenes", {"covers": ".178.3,52"}),
+        ("/api/candidates", {"catgory": "permit_too_small"}),
+        ("/api/linkage/outcomes", {"regoin": "321084"}),
+        ("/api/catalog", {"lang": "zh"}),
+    ],
+)
+def test_what_is_no_day_no_place_or_no_parameter_is_refused_and_named(
+    client: TestClient, keys: served.Accounts, path: str, given: dict[str, str]
+) -> None:
+    answer = client.get(path, params=given, headers={"X-API-Key": keys.nation})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert next(iter(given)) in answer.json()["detail"]
+
+
+def test_numbers_are_no_days_and_what_is_true_or_false_no_probability(
+    client: TestClient, keys: served.Accounts
+) -> None:
+    own = {"X-API-Key": keys.nation}
+    expired = client.post("/api/permits/1/events", json={"event": "annul", "version": 1, "effective_on": 0}, headers=own)  # fmt: skip
+    assert (expired.status_code, "effective_on" in expired.text) == (400, True)
+    run = client.post("/api/linkage/runs", json={"doubt_at": False}, headers=own)
+    assert (run.status_code, "doubt_at" in run.text) == (400, True)
+
+
+def test_a_key_in_the_address_is_known_everywhere(client: TestClient, keys: served.Accounts) -> None:
+    assert client.get("/api/session", params={"api_key": keys.nation}).json()["role"] != "public"
 
 
 def test_a_filter_language_that_is_none_is_refused_also_without_a_filter(

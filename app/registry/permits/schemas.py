@@ -3,13 +3,22 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Named = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Long = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Amount = Annotated[float, Field(ge=0, le=1e13, allow_inf_nan=False)]
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("日期应写作 YYYY-MM-DD (a day is written YYYY-MM-DD, not as a number)")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_out), Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
+"""A number would count as seconds since 1970."""
 Period = Annotated[str, StringConstraints(pattern=r"^(\d{2}-\d{2}/\d{2}-\d{2})?$")]
 Source = Literal["surface_water", "groundwater", "unconventional_water", "unknown"]
 Purpose = Literal["domestic", "public_supply", "industry", "irrigation", "aquaculture", "ecology", "hydropower", "other"]  # fmt: skip

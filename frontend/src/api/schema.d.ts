@@ -6392,7 +6392,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/csv": unknown;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": unknown;
                 };
             };
             400: components["responses"]["Problem400"];
@@ -6516,7 +6517,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description the tile */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6525,6 +6526,13 @@ export interface operations {
                     "image/png": unknown;
                     "image/webp": unknown;
                 };
+            };
+            /** @description the scene has nothing there */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
@@ -7361,7 +7369,10 @@ export interface operations {
     };
     chip_api_candidates__candidate_id__chips__which__png_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description any text: another address for a patch that has changed */
+                v?: string | null;
+            };
             header?: never;
             path: {
                 candidate_id: number;
@@ -8272,6 +8283,7 @@ export interface operations {
                 basin?: number | null;
                 filter?: string | null;
                 "filter-lang"?: string;
+                /** @description a past day, or a moment of it */
                 datetime?: string | null;
                 f?: "json" | "xlsx" | "csv";
                 lang?: "zh" | "en";
@@ -8307,6 +8319,7 @@ export interface operations {
                 /** @description default: the whole jurisdiction */
                 region?: number | null;
                 basin?: number | null;
+                /** @description a past day, or a moment of it */
                 datetime?: string | null;
                 f?: "json" | "xlsx" | "csv";
                 lang?: "zh" | "en";
