@@ -19,7 +19,7 @@ import shapely
 from rasterio.windows import Window
 from skimage.filters import threshold_otsu
 
-from remote_sensing import change, clouds, indices, labels, scoring
+from remote_sensing import change, clouds, indices, irrigated_land, labels, scoring
 from remote_sensing.options import Options
 from remote_sensing.scene import Scene, SceneError
 from remote_sensing.search import Found, find
@@ -56,6 +56,16 @@ def mask_by_us(scene: Scene, kind: str) -> Bools:
     return mask_of(found[0], scene) if found else burnt([], scene)
 
 
+def mask_of_season(scenes: Sequence[Scene]) -> Bools:
+    """The irrigated fields of several dates as a mask of the last one, fields of any size."""
+    fields = irrigated_land.irrigated(scenes, Options(min_field_m2=0.0))
+    return burnt(list(fields.to_crs(scenes[-1].grid.crs).geometry), scenes[-1])
+
+
+def _day(scene: Scene) -> str:
+    return scene.acquired_at.date().isoformat() if scene.acquired_at else scene.item_id
+
+
 def masks_by_peers(scene: Scene, kind: str) -> tuple[dict[str, Bools], Bools]:
     """What fixed and whole-scene thresholds mark, and where the scene has data."""
     whole = Window(0, 0, scene.grid.width, scene.grid.height)
@@ -74,15 +84,27 @@ def masks_by_peers(scene: Scene, kind: str) -> tuple[dict[str, Bools], Bools]:
 
 
 def masks(
-    scene: Scene, label: Path, kind: str, value: str | None = None, left_out: Sequence[float] = ()
+    scene: Scene,
+    label: Path,
+    kind: str,
+    value: str | None = None,
+    left_out: Sequence[float] = (),
+    *,
+    dates: Sequence[Scene] = (),
 ) -> dict[str, Any]:
     """Our mask of a kind against a label of any grid, and those of the peers.
 
+    `dates`: more dates of the place, for fields: then what any of them shows counts, but for what follows its
+    neighbours or is green all year (`irrigated_land`). The label is judged where `scene` has data.
     Raises SceneError if scene or label cannot be used, or nothing is left to judge by.
     """
     truth = labels.read(label, scene, kind, value, left_out)
-    ours = mask_by_us(scene, kind)
+    ours = mask_of_season([*dates, scene]) if dates else mask_by_us(scene, kind)
     peers, seen = masks_by_peers(scene, kind)
+    same = [date for date in dates if date.grid == scene.grid]
+    if same:
+        each = [masks_by_peers(date, kind)[0]["NDVI > 0.6"] for date in same]
+        peers["NDVI > 0.6, any date"] = np.logical_or.reduce([peers["NDVI > 0.6"], *each])
     judged = truth.judged & seen
     if not judged.any():
         raise SceneError(
@@ -91,6 +113,7 @@ def masks(
     return {
         "kind": kind,
         "scene": scene.item_id,
+        **({"dates": [_day(date) for date in (*dates, scene)]} if dates else {}),
         **scoring.counts(ours, truth.truth, judged).figures(),
         "by_size": _sizes(ours, truth.truth, judged, scene),
         "ci": scoring.interval(scoring.by_blocks(ours, truth.truth, judged)),

@@ -90,7 +90,11 @@ def _raster(path: Path, scene: Scene, kind: str, value: str | None, left_out: Se
     if nodata is not None and np.isfinite(nodata):
         judged &= numbers != nodata
     if value is None and not scl and _counts_objects(numbers, judged):
-        said: dict[str, Any] = {"value": "> 0", "left_out": [], "chosen": "numbers of objects, not of classes"}
+        said: dict[str, Any] = {
+            "value": "> 0",
+            "left_out": [],
+            "chosen": "numbers of objects, not of classes",
+        }
         return Label((numbers > 0) & judged, judged, {**said, "resampled": not same})
     graded = _graded(numbers[judged]) if value is None and not scl else None
     if graded is not None:

@@ -135,13 +135,21 @@ def evaluate_commands() -> typer.Typer:
 
     @group.command("fields")
     def fields(
-        scene: Path, label: Path, value: Value = None, left_out: LeftOut = "", bands: Bands = "", as_json: JsonOut = None
-    ) -> None:  # fmt: skip
-        """Field mask against a label (raster or polygons). Example: shuitu evaluate fields scene.tif label.tif --value 2"""
+        scene: Annotated[list[Path], typer.Argument(help="one scene, or several dates of one place")],
+        label: Path,
+        value: Value = None,
+        left_out: LeftOut = "",
+        bands: Bands = "",
+        as_json: JsonOut = None,
+    ) -> None:
+        """Field mask against a label (raster or polygons); of several dates, what a season shows. Example: shuitu evaluate fields may.tif july.tif label.tif --value 2"""
         from remote_sensing import evaluate
+        from remote_sensing.scene import open_scenes
 
         with _told():
-            report = evaluate.masks(_one(scene, bands), label, "irrigated_land", value, _numbers(left_out))
+            dates = [one for path in scene for one in open_scenes(path, bands=named_bands(bands))]
+            *before, newest = sorted(dates, key=lambda s: s.acquired_at.timestamp() if s.acquired_at else 0.0)
+            report = evaluate.masks(newest, label, "irrigated_land", value, _numbers(left_out), dates=before)
         _report(report, as_json)
 
     @group.command("change")

@@ -1,12 +1,15 @@
 """Irrigated land of a season: what is green while its neighbours are dry, as fields with area and need."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from rasterio.transform import from_origin
+from typer.testing import CliRunner
 
+from app.screening.cli import evaluate_commands
 from remote_sensing import irrigated_land
 from remote_sensing.demand import Climate
 from remote_sensing.options import Options
@@ -63,6 +66,30 @@ def test_with_the_weather_a_field_has_the_volume_of_its_season(season: list[Scen
     # The pivot grew two months longer than the strip.
     depth = (made["volume_m3"] / made["area_m2"]).tolist()
     assert depth[0] > 1.5 * depth[1] > 0
+
+
+def test_a_season_of_dates_is_judged_against_a_label_by_command(tmp_path: Path) -> None:
+    row, col = np.mgrid[:SIZE, :SIZE]
+    pivot, wood = np.hypot(row - 45, col - 45) < 22, (abs(row - 120) < 12) & (abs(col - 110) < 12)
+    days = {"2024-04-10": wood, "2024-06-10": wood | pivot, "2024-07-10": wood | pivot, "2024-10-10": wood}
+    scenes = [scene(tmp_path, day, green).path for day, green in days.items()]
+    label = tmp_path / "label.tif"
+    with rasterio.open(scenes[0]) as source:
+        profile = source.profile | {"count": 1, "dtype": "uint8", "nodata": None}
+    with rasterio.open(label, "w", **profile) as target:
+        target.write(pivot.astype(np.uint8), 1)
+    out = tmp_path / "out.json"
+    reports = []
+    for dates in (scenes[2:3], scenes):
+        said = CliRunner().invoke(evaluate_commands(), ["fields", *map(str, dates), str(label), "--json", str(out)])  # fmt: skip
+        assert said.exit_code == 0, said.output
+        reports.append(json.loads(out.read_text()))
+    one, season = reports
+    # A wood stands out on a dry day; over the year it is seen never to change.
+    assert one["precision"] < 0.8 < 0.95 < season["precision"]
+    assert season["recall"] > 0.9
+    assert season["dates"] == list(days) and "dates" not in one
+    assert season["peers"]["NDVI > 0.6, any date"]["precision"] < season["precision"]
 
 
 def test_without_a_scene_it_says_so() -> None:
