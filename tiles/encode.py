@@ -5,6 +5,7 @@ the mask then picks the bytes in order. Held equal to ST_AsMVT by a test that de
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ Array = npt.NDArray[Any]
 ABSENT = -1
 SHORT = 125
 """Longest text, in bytes, whose wrapped length is one byte."""
+FEW = 16
+"""So many values are written one by one sooner than as columns."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,11 @@ class Encoder:
 def _distinct(values: Array) -> tuple[Array, Array]:
     """The distinct values, and each value's number among them. Neighbours are often alike: they share a county."""
     new = np.ones(len(values), bool)
-    new[1:] = values[1:] != values[:-1]
-    if 2 * np.count_nonzero(new) > len(values):
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    count = np.count_nonzero(new)
+    if count == 1:
+        return values[:1], np.zeros(len(values), np.int64)
+    if 2 * count > len(values):
         return np.unique(values, return_inverse=True)
     distinct, inverse = np.unique(values[new], return_inverse=True)
     return distinct, inverse[np.cumsum(new) - 1]
@@ -172,8 +178,9 @@ class _Rows:
 def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array]]) -> bytes:
     """Feature messages, one after the other."""
     px, py = x << 1, y << 1  # zigzag of what is not negative
-    if all(int(index.min()) >= 0 for _, index in tags):
-        return _alike(ids, px, py, tags)
+    bounds = _bounds([px, py, *(index for _, index in tags), *(() if ids is None else (ids,))])
+    if all(least >= 0 for least, _ in bounds):
+        return _alike(ids, px, py, tags, bounds)
     most_x, most_y = _most(px), _most(py)
     size_tags = np.zeros(len(x), np.int64)
     parts = []
@@ -214,15 +221,28 @@ def _features(ids: Array | None, x: Array, y: Array, tags: list[tuple[int, Array
     return rows.taken()
 
 
-def _alike(ids: Array | None, px: Array, py: Array, tags: list[tuple[int, Array]]) -> bytes:
+def _bounds(columns: list[Array]) -> list[tuple[int, int]]:
+    """The least and the greatest number of each column, asked of all at once."""
+    table = np.stack(columns)
+    return list(zip(table.min(axis=1).tolist(), table.max(axis=1).tolist(), strict=True))
+
+
+def _alike(
+    ids: Array | None,
+    px: Array,
+    py: Array,
+    tags: list[tuple[int, Array]],
+    bounds: list[tuple[int, int]],
+) -> bytes:
     """The same of features that all have every tag, in messages of one length: numbers take as many bytes as the
-    greatest of their column, small ones with a continuation that adds nothing, which is as good a varint. So there
-    is one row of bytes for all, in which just the numbers differ."""
+    greatest of their column, small ones with a continuation that adds nothing, which is as good a varint (a reader
+    takes up to ten bytes for one, however great the number). So there is one row of bytes for all, in which just the
+    numbers differ. `bounds`: of px, py, each tag, and the ids."""
     row, numbers = bytearray(), []
 
-    def number(values: Array) -> None:
-        most = _most(values)
-        if int(values.min()) == most:
+    def number(values: Array, bound: tuple[int, int]) -> None:
+        least, most = bound
+        if least == most:
             row.extend(_varint(most))
             return
         numbers.append((len(row), _width(most), values))
@@ -230,13 +250,13 @@ def _alike(ids: Array | None, px: Array, py: Array, tags: list[tuple[int, Array]
 
     if ids is not None:
         row.append(0x08)
-        number(ids)
+        number(ids, bounds[-1])
     if tags:
         row.append(0x12)
         sized = len(row)
-        for key, index in tags:
+        for (key, index), bound in zip(tags, bounds[2:], strict=False):
             row.extend(_varint(key))
-            number(index)
+            number(index, bound)
         size = _varint(len(row) - sized)
         row[sized:sized] = size
         numbers = [(at + len(size) if at >= sized else at, wide, values) for at, wide, values in numbers]
@@ -244,8 +264,8 @@ def _alike(ids: Array | None, px: Array, py: Array, tags: list[tuple[int, Array]
     sized = len(row)
     row.append(0)
     row.append(0x09)
-    number(px)
-    number(py)
+    number(px, bounds[0])
+    number(py, bounds[1])
     row[sized] = len(row) - sized - 1
     head = b"\x12" + _varint(len(row))
     filled = np.empty((len(px), len(head) + len(row)), np.uint8)
@@ -284,6 +304,8 @@ def _widths(values: Array, most: int) -> Array | int:
 
 
 def _varint(value: int) -> bytes:
+    if value < 128:
+        return bytes((value,))
     parts = bytearray()
     while value > 127:
         parts.append(value & 127 | 128)
@@ -296,8 +318,9 @@ def _sized(content: bytes) -> bytes:
     return _varint(len(content)) + content
 
 
+@lru_cache(maxsize=4096, typed=True)
 def _value(value: str | int | float | bool) -> bytes:
-    """One entry of the layer's values."""
+    """One entry of the layer's values. Those of a code are in each tile."""
     if isinstance(value, bool):
         return b"\x22" + _sized(b"\x38" + (b"\x01" if value else b"\x00"))
     if isinstance(value, int):
@@ -318,6 +341,8 @@ def _reals(values: Array) -> bytes:
 
 def _wholes(values: Array) -> bytes:
     """Values of whole numbers: an unsigned varint each, a zigzag one of what is negative."""
+    if len(values) <= FEW:
+        return b"".join(map(_value, values.tolist()))
     negative = values < 0
     told = np.where(negative, -2 * values - 1, values)
     rows = _Rows(len(values))
