@@ -1,7 +1,8 @@
 """What speaks for a finding: volume with its uncertainty, score, and reasons in words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,9 +103,12 @@ WHY = {
 
 def reasons(
     kind: str, category: str, area_m2: float, served: Served, volume: tuple[float, float, float],
-    permitted_m3: float | None, before_share: float | None, codes: Sequence[str],
+    permitted_m3: float | None, before_share: float | None, codes: Sequence[str], water: Mapping[str, Any] | None = None,
 ) -> list[dict[str, str]]:  # fmt: skip
-    """Sentences for the person who decides, Chinese and English: what was found, what explains it not, what may."""
+    """Sentences for the person who decides, Chinese and English: what was found, what explains it not, what may.
+
+    `water`: its kind and measures (`judge.Water`).
+    """
     zh, en = KINDS[kind]
     found = [
         _r(
@@ -113,6 +117,8 @@ def reasons(
             f"The image shows {en} of {area_m2:,.0f} m²",
         )
     ]
+    if water:
+        found.append(_kind_of_water(water))
     if category in ("no_intake", "new_since_last_date"):
         if served.nearest_m is None:
             found.append(_r("no_register", "登记册在此范围内没有取水口", "The register has no intake here"))
@@ -179,6 +185,30 @@ def _too_small(permitted_m3: float, lowest_m3: float, called: Sequence[str]) -> 
         "permit_too_small",
         f"取水口（{zh}）可用于此处的许可水量 {permitted_m3 / 1e4:.4g} 万m³，低于估算下限 {lowest_m3 / 1e4:.4g} 万m³",
         f"Of what is permitted to {en}, {permitted_m3:,.0f} m³ are left for it, less than the lowest estimate of {lowest_m3:,.0f} m³",
+    )
+
+
+WATERS = {
+    "river": ("河流", "a river"),
+    "canal": ("渠道", "a canal"),
+    "lake": ("湖泊", "a lake"),
+    "reservoir": ("水库", "a reservoir"),
+    "pond": ("坑塘", "a pond"),
+}
+TOLD_BY = {
+    "network": ("按水系图", "by the map of rivers and canals"),
+    "dam": ("按坝址", "by its dam"),
+    "shape": ("按形状，未经水系图或坝址核对", "by shape alone, no map of rivers and no dam says so"),
+}
+
+
+def _kind_of_water(water: Mapping[str, Any]) -> dict[str, str]:
+    (zh, en), (zh_by, en_by) = WATERS[water["kind"]], TOLD_BY[water["by"]]
+    length, widest = water["length_m"], water["widest_m"]
+    return _r(
+        f"water_{water['kind']}",
+        f"水体类别：{zh}（{zh_by}），长约 {length:,.0f} m，最宽约 {widest:,.0f} m",
+        f"The water is {en} ({en_by}), some {length:,.0f} m long and {widest:,.0f} m at the widest",
     )
 
 

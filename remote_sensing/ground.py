@@ -1,7 +1,7 @@
-"""What else is known of a place, from files in one folder: rivers and canals, districts, the weather.
+"""What else is known of a place, from files in one folder: rivers and canals, dams, districts, the weather.
 
 `network.*` or `network_downstream.*` (lines; the second drawn as they run), `areas.*` (polygons of irrigation districts
-and service areas) as GeoPackage, Shapefile, GeoJSON or FlatGeobuf; `climate.csv` or `climate.nc`. All are optional; of
+and service areas), `dams.*` (points) as GeoPackage, Shapefile, GeoJSON or FlatGeobuf; `climate.csv` or `climate.nc`. All are optional; of
 large files only what lies near is read.
 """
 
@@ -32,11 +32,12 @@ def known(options: Options, footprint: shapely.Geometry) -> Options:
     near = gpd.GeoSeries([shapely.box(*shapely.buffer(footprint, AROUND_DEGREES).bounds)], crs=STORED)
     had, drawn = options.ground, _file(folder, "network_downstream", KINDS)
     network = drawn or _file(folder, "network", KINDS)
-    areas = _file(folder, "areas", KINDS)
+    areas, dams = _file(folder, "areas", KINDS), _file(folder, "dams", KINDS)
     ground = Ground(
         had.network if had.network is not None or network is None else _read(network, near),
         had.drawn_downstream or drawn is not None,
         had.areas if had.areas is not None or areas is None else _read(areas, near),
+        had.dams if had.dams is not None or dams is None else _read(dams, near),
     )
     weather = _file(folder, "climate", WEATHER)
     climate = options.climate

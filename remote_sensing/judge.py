@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from remote_sensing import compare, demand, doubts, evidence, season
+from remote_sensing import compare, demand, doubts, evidence, kinds, season
 from remote_sensing.options import Options
 from remote_sensing.profile import Point
 from remote_sensing.scene import Scene
 from remote_sensing.search import Found
 
 Array = npt.NDArray[Any]
+Water = dict[str, Any] | None
+"""Kind of water (`kinds.KINDS`), what told it (`by`), and perimeter, length and greatest width, m; None of a field."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,9 @@ class Findings:
         metric = compare.metric_crs(own)
         shapes = own.to_crs(metric).to_numpy()
         register = intakes.to_crs(metric)
-        kinds = [group.kind] * len(own)
-        served = compare.against(gpd.GeoSeries(shapes, crs=metric), kinds, register, scene.resolution_m, options.reach, options.ground)  # fmt: skip
-        facts = _Facts(group, scene, has_before, shapes, served, options)
+        of_kind = [group.kind] * len(own)
+        served = compare.against(gpd.GeoSeries(shapes, crs=metric), of_kind, register, scene.resolution_m, options.reach, options.ground)  # fmt: skip
+        facts = _Facts(group, scene, has_before, shapes, metric, served, options)
         permits = _Permits.of(register)
         volumes = [evidence.volumes(group.kind, area, options.quotas) for area in facts.area.tolist()]
         left = _left(served, permits, shapes, [low for low, _, _ in volumes])
@@ -128,17 +130,19 @@ class Findings:
 
     def candidates(self, chosen: Sequence[int]) -> list[tuple[Candidate, shapely.Geometry]]:
         """Those of the given numbers, in their order."""
-        facts, options = self._facts, self._facts.options
+        facts = self._facts
         shapes = [facts.group.polygons[i] for i in self.rows[list(chosen)].tolist()]
         placed = gpd.GeoSeries(shapes, crs=facts.scene.grid.crs).to_crs("EPSG:4326").to_numpy()
         placed = shapely.make_valid(placed)
+        water = facts.water(self.rows[list(chosen)])
         return [
-            (self._candidate(number, _multi(stored), options), shape)
-            for number, stored, shape in zip(chosen, placed, shapes, strict=True)
+            (self._candidate(number, _multi(stored), told), shape)
+            for number, stored, told, shape in zip(chosen, placed, water, shapes, strict=True)
         ]
 
-    def _candidate(self, number: int, stored: shapely.MultiPolygon, options: Options) -> Candidate:
+    def _candidate(self, number: int, stored: shapely.MultiPolygon, water: Water) -> Candidate:
         i, category, facts = int(self.rows[number]), self.categories[number], self._facts
+        options = facts.options
         kind, one, volume, left = facts.group.kind, self._served[i], self._volumes[i], self._left[i]
         area, codes, share = float(facts.area[i]), facts.codes(i), facts.before_share(i)
         permitted = self._register.volume(one.serving)
@@ -146,6 +150,7 @@ class Findings:
         measured_values = {
             "area_m2": round(area, 1),
             **facts.measured(i),
+            **({"water": water} if water else {}),
             "before_share": None if share is None else round(share, 3),
             "permitted_m3": permitted,
             "left_m3": left,
@@ -158,7 +163,7 @@ class Findings:
         return Candidate(
             kind, category, float(self.score[number]), area, volume[1], volume[0], volume[2], facts.scene.acquired_at,
             one.nearest_id, one.nearest_m, one.permitted_id, one.permitted_m, measured_values,
-            tuple(evidence.reasons(kind, category, area, one, volume, left, share, codes)), stored,
+            tuple(evidence.reasons(kind, category, area, one, volume, left, share, codes, water)), stored,
             raw_score=float(self.raw[number]),
             serving_intake_ids=tuple(serving),
             permitted_m3=permitted,
@@ -217,7 +222,8 @@ class _Facts:
     """What was measured over the objects of one kind."""
 
     def __init__(
-        self, group: Found, scene: Scene, has_before: bool, shapes: Array, served: list[compare.Served], options: Options
+        self, group: Found, scene: Scene, has_before: bool, shapes: Array, crs: Any, served: list[compare.Served],
+        options: Options,
     ) -> None:  # fmt: skip
         o = group.objects
         self.group, self.scene, self.options = group, scene, options
@@ -230,7 +236,7 @@ class _Facts:
         enough = has_before & (o.sums["seen_before"] > 0.5 * o.pixels)
         self._before = np.where(enough, o.sums["before"] / seen, np.nan)
         self.area = shapely.area(shapes)
-        self._shapes = shapes
+        self._shapes, self._crs = shapes, crs
         self._adjoins = _adjoining(shapes, served, scene.resolution_m) if self._water else {}
         boxes = shapely.minimum_rotated_rectangle(shapes)
         self._even_sided, self._elongation = (
@@ -245,6 +251,20 @@ class _Facts:
     def before_share(self, i: int) -> float | None:
         """How much of an object was there at the earlier date; None if that date does not show it."""
         return None if np.isnan(self._before[i]) else float(self._before[i])
+
+    def water(self, rows: Array) -> list[Water]:
+        """What kind of water each of some objects is; None of fields. Measured only of what is shown: it takes long."""
+        if not self._water or not len(rows):
+            return [None] * len(rows)
+        frame = gpd.GeoSeries([shapely.Polygon(self.scene.grid.corners)], crs=self.scene.grid.crs)
+        known = self.options.ground
+        table = kinds.told(
+            self._shapes[rows], self._crs, self.scene.resolution_m, network=known.network, dams=known.dams,
+            frame=frame.to_crs(self._crs).iloc[0],
+        )  # fmt: skip
+        lengths = table[["perimeter_m", "length_m", "widest_m"]].round(0)
+        told = table[["kind", "kind_by"]].rename(columns={"kind_by": "by"}).join(lengths)
+        return [dict(row) for row in told.to_dict("records")]
 
     def contrast(self, i: int) -> float:
         """How clearly an object is what it seems, about 0 to 1."""

@@ -50,6 +50,8 @@ class Ground:
     """Whether the lines run as they are drawn."""
     areas: gpd.GeoDataFrame | None = None
     """Polygons of irrigation districts and service areas; `intake_id` or `intake_code` names the intakes of each."""
+    dams: gpd.GeoDataFrame | None = None
+    """Points of dams: what tells a reservoir from a lake."""
 
 
 @dataclass(frozen=True)

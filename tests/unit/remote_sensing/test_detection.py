@@ -18,7 +18,7 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 from remote_sensing import compare, formats, irrigation, objects, recovery, strips, water
-from remote_sensing.options import Options
+from remote_sensing.options import Ground, Options
 from remote_sensing.pipeline import Detection, detect
 from remote_sensing.scene import Band, Grid, Scene, SceneError, open_scenes, to_stored
 from remote_sensing.search import find
@@ -294,6 +294,30 @@ def test_an_intake_at_the_shore_explains_a_pond(tmp_path: Path) -> None:
     assert far.category == "no_intake"
     assert far.nearest_intake_m == pytest.approx(3700, abs=20)
     assert any("3,7" in reason["zh"] for reason in far.reasons)
+
+
+def test_a_finding_says_what_kind_of_water_it_is_and_what_tells_so(tmp_path: Path) -> None:
+    # 12 ha, 9 ha and a strip 40 m wide.
+    path = write(tmp_path / "s.tif", [(100, 100, 40, 30), (300, 100, 30, 30), (400, 40, 4, 300)])
+    frame = {"crs": CRS}
+    line = shapely.LineString([(WEST + 100, NORTH - 4020), (WEST + 4000, NORTH - 4020)])
+    known = Ground(
+        network=gpd.GeoDataFrame({"kind": ["river"]}, geometry=[line], **frame),
+        dams=gpd.GeoDataFrame(geometry=[shapely.Point(WEST + 1150, NORTH - 1450)], **frame),
+    )
+    for ground, wanted in (
+        (Ground(), [("lake", "shape"), ("pond", "shape"), ("canal", "shape")]),
+        (known, [("reservoir", "dam"), ("pond", "shape"), ("river", "network")]),
+    ):
+        found = run(path, tmp_path, min_score=0.0, ground=ground).candidates
+        ordered = sorted(found, key=lambda c: -c.geometry.centroid.y)
+        told = [c.evidence["water"] for c in ordered]
+        assert [(one["kind"], one["by"]) for one in told] == wanted
+        reasons = [next(r for r in c.reasons if r["code"].startswith("water_")) for c in ordered]
+        assert [r["code"] for r in reasons] == [f"water_{kind}" for kind, _ in wanted]
+        assert told[2]["widest_m"] == pytest.approx(40, abs=5)
+        assert told[2]["length_m"] == pytest.approx(3_000, rel=0.05)
+    assert "水库（按坝址）" in reasons[0]["zh"] and "a reservoir (by its dam)" in reasons[0]["en"]
 
 
 def test_a_pond_that_was_not_there_is_new(tmp_path: Path) -> None:
