@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.dossiers import parts, queries
 from app.dossiers.paper import Picture
 from app.dossiers.sections import Dossier, Entry, Fact, Lang, Point, Section
-from app.dossiers.words import Words
+from app.dossiers.words import NONE, Words
 
 Row = Mapping[str, Any]
 OPEN = ("suspected", "unsure")
@@ -168,7 +168,7 @@ def _decisions(words: Words, rows: queries.Rows) -> Section:
             Entry(
                 heading=words.pick(*DECISIONS[row["decision"]]) + (words.pick("（已撤回）", " (taken back)") if row["undone"] else ""),
                 at=row["decided_at"],
-                text=" · ".join(part for part in (words.value("candidates", "reason", row["reason"]) if row["reason"] else "", row["note"], row["actor_name"]) if part),
+                text=" · ".join(part for part in (words.value("candidates", "reason", row["reason"]) if row["reason"] else "", row["note"], words.person(row["actor_name"])) if part),
             )
             for row in rows
         ],
@@ -179,7 +179,7 @@ def _origin(words: Words, it: Row) -> Section:
     versions = ", ".join(f"{name} {version}" for name, version in (it["versions"] or {}).items())
     facts = [
         Fact(title=words.pick("比对任务", "Run"), text=f"#{it['run_id']}"),
-        Fact(title=words.pick("发起", "Asked by"), text=it["run_actor"] or "—"),
+        Fact(title=words.pick("发起", "Asked by"), text=words.person(it["run_actor"]) or NONE),
         Fact(title=words.pick("方法", "Method"), text=it["method"] or "—"),
         Fact(title=words.pick("软件版本", "Software"), text=versions or "—"),
     ]

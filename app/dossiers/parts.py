@@ -61,7 +61,7 @@ def versions(words: Words, layer: str, found: Sequence[Row]) -> Section:
             if until is None
             else words.pick(f"至 {words.moment(until)}", f"until {words.moment(until)}")
         )
-        said = [version["actor_name"] or "", _source(words, version)]
+        said = [words.person(version["actor_name"]), _source(words, version)]
         if not version["differences"] and version["version"] > 1:
             said.append(words.pick("内容无变化", "nothing that is shown differs"))
         entries.append(
@@ -180,7 +180,7 @@ def linkage(
             Entry(
                 heading=_action(words, row["action"]) + (words.pick("（已撤销）", " (undone)") if row["undone"] else ""),
                 at=row["decided_at"],
-                text=" · ".join(part for part in (row["actor_name"], row["note"]) if part),
+                text=" · ".join(part for part in (words.person(row["actor_name"]), row["note"]) if part),
             )
             for row in decisions
         ],
@@ -194,7 +194,8 @@ def _outcome_title(words: Words, row: Row) -> str:
 
 
 def _outcome(words: Words, row: Row) -> str:
-    who = row["decided_name"] or (words.code("decided_by", row["decided_by"]) if row["decided_by"] else "")
+    by = row["decided_by"]
+    who = words.person(row["decided_name"]) if by == "person" else words.code("decided_by", by) if by else ""
     parts = (
         words.code("outcome", row["outcome"]),
         row["note"],
@@ -241,7 +242,7 @@ def review(words: Words, items: Sequence[Row], decisions: Sequence[Row]) -> Sect
             Entry(
                 heading=_action(words, row["action"]),
                 at=row["decided_at"],
-                text=" · ".join(part for part in (row["authority"], row["actor_name"], row["note"]) if part),
+                text=" · ".join(part for part in (words.code("authority", row["authority"]), words.person(row["actor_name"]), row["note"]) if part),
             )
             for row in decisions
         ],
@@ -268,7 +269,7 @@ def documents(words: Words, found: Sequence[Row]) -> Section:
                 [
                     row["title"] or row["filename"],
                     about(row),
-                    f"{row['actor_name']} {words.moment(row['added_at'])}",
+                    f"{words.person(row['actor_name'])} {words.moment(row['added_at'])}",
                 ]
                 for row in found
             ],

@@ -78,7 +78,7 @@ def _events(words: Words, found: queries.Rows) -> Section:
                     part
                     for part in (
                         words.pick("生效 ", "in effect from ") + words.day(row["effective_on"]) if row["effective_on"] else "",
-                        row["document_no"], row["ground"] or "", row["reason"], row["actor_name"],
+                        row["document_no"], row["ground"] or "", row["reason"], words.person(row["actor_name"]),
                     )
                     if part
                 ),

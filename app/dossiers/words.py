@@ -71,6 +71,14 @@ CODES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "province": ("省级", "province"),
         "basin": ("流域", "basin agency"),
     },
+    "authority": {
+        "county": ("县级", "county"),
+        "prefecture": ("市级", "prefecture"),
+        "province": ("省级", "province"),
+        "basin": ("流域机构", "basin agency"),
+        "nation": ("水利部", "ministry"),
+        "none": ("", ""),
+    },
 }
 
 
@@ -141,6 +149,10 @@ class Words:
             return NONE
         known = CODES[family].get(value)
         return value if known is None else self.pick(*known)
+
+    def person(self, name: str | None) -> str:
+        """Who acted: a person's name, or that it was the system; empty where nobody is on record."""
+        return self.pick("系统", "the system") if (name or "").startswith("system:") else name or ""
 
     def volume(self, m3: float | None) -> str:
         """A volume in 万m³, at most 4 decimals."""
