@@ -114,7 +114,7 @@ def _write(
         target.update_tags(
             ACQUISITION_DATE=when.date().isoformat(),
             TITLE=f"示例影像 {when.date()}",
-            SENSOR="Sentinel-2 (demo)",
+            SENSOR="Sentinel-2",
             GENERATED="yes",
             NOTE=note,
         )
