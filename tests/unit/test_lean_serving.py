@@ -11,7 +11,7 @@ from app.db import revisions
 
 RARE = {
     "alembic", "geopandas", "matplotlib", "numba", "openpyxl", "pandas", "pyarrow", "pyogrio", "rasterio",
-    "scipy", "skimage", "sklearn", "splink", "duckdb",
+    "scipy", "skimage", "sklearn", "splink", "duckdb", "httpx", "stac_pydantic",
 }  # fmt: skip
 """Heavy, and used by single kinds of requests or by jobs only: loaded in the functions that use them."""
 PROBE = """

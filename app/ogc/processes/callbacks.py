@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import httpx
 import orjson
 
 from app.errors import InvalidInput
@@ -111,6 +110,8 @@ def message(record: Mapping[str, Any]) -> tuple[str, Json] | None:
 
 def tell(settings: Settings, record: Mapping[str, Any]) -> None:
     """Post what is to be told of the job as it stands. Raises Unreached if that may work later."""
+    import httpx  # the worker's: processes that serve need not load it
+
     if (found := message(record)) is None:
         return
     address, body = found

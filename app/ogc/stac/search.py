@@ -14,7 +14,6 @@ from typing import Any
 import shapely
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
-from stac_pydantic.api.search import Search
 
 from app.errors import InvalidInput
 from app.ogc.parameters import Box, Period, boxes, period, refused
@@ -62,6 +61,8 @@ class Query:
 
 def understood(given: Mapping[str, Any], condition: Condition | None) -> Query:
     """The search that the members of a POST body mean. Raises InvalidInput."""
+    from stac_pydantic.api.search import Search  # a tenth of what a process would load as it starts
+
     checked = ("collections", "ids", "bbox", "intersects", "datetime")
     known: Json = {name: given[name] for name in checked if given.get(name) is not None}
     try:
