@@ -40,9 +40,14 @@ def within(session: Session, seconds: float) -> Iterator[None]:
     except DBAPIError as error:
         if not isinstance(error.orig, psycopg.errors.QueryCanceled):
             raise
-        raise TooCostly(
-            f"超过 {seconds:g} 秒仍未找完，请多输入几个字或缩小范围 "
-            f"(not found within {seconds:g} s: type more characters, or narrow the filter)",
-            field="q",
-        ) from None
+        raise too_long(seconds) from None
     session.execute(setting, {"value": former})
+
+
+def too_long(seconds: float) -> TooCostly:
+    """What whoever waited so long is told."""
+    return TooCostly(
+        f"超过 {seconds:g} 秒仍未找完，请多输入几个字或缩小范围 "
+        f"(not found within {seconds:g} s: type more characters, or narrow the filter)",
+        field="q",
+    )

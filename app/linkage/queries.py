@@ -1,10 +1,12 @@
 """The desk's lines as they are read: pages, one with its rivals, what lies near, progress."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.db import matching
@@ -13,8 +15,11 @@ from app.linkage import rules
 from app.registry import names
 from app.registry.queries import beyond_scope
 
-COUNTED_TO = 100_000
-"""Totals of lists are counted so far: the desk says "more than" beyond."""
+COUNTED_TO, LOOKED_TO = 100_000, 1_000
+"""Totals of lists are counted so far, and so far where each line's name must be looked up: the desk says "more than" beyond."""
+WALKED = (500, 4_000, 32_000)
+"""Lines whose names are looked up at a time, in their order, until a page is full: a text that half of them hold is found among
+the first."""
 ROW = """
 select o.id, case when o.intake_id is null then 'permit' else 'intake' end as subject, o.outcome, o.ground, o.probability,
        o.pairs_open, o.conflicts, o.source_type, o.decided_by, o.decided_name, o.decided_at, o.version, o.county_code,
@@ -43,13 +48,15 @@ STATES = {
 }
 SUBJECTS = {"intake": "o.intake_id is not null", "permit": "o.permit_id is not null"}
 # A text that few entries and permits hold: their lines. One that many hold, or too short for an index: the lines are looked
-# through in their order, and a page is soon full.
+# through in their order, some at a time.
 NAMED = "(o.intake_id = any(:named_intakes) or o.permit_id = any(:named_permits))"
 HOLDING = """(
   exists (select 1 from shuitu.intakes x where x.id = o.intake_id and (x.code = :q or x.name {like} :like or x.holder_name {like} :like))
   or exists (select 1 from shuitu.permits x where x.id = o.permit_id and (x.permit_no = :q or x.holder_name {like} :like)))"""
 # Entries that are paired with the permit of a number, too.
 PAIRED = "select lp.intake_id from shuitu.permits p join shuitu.link_pairs lp on lp.permit_id = p.id where p.permit_no = :q"
+ORDER = "order by coalesce(o.probability, 0) desc, o.id"
+AFTER = "(coalesce(o.probability, 0), -o.id) < (cast(:score as real), :last)"
 TIMEOUT_S = 3
 OUTCOMES = (
     "one_to_one", "n_to_one", "one_to_n", "intake_without_permit", "permit_without_intake", "exempt", "pending",
@@ -58,6 +65,13 @@ OUTCOMES = (
 
 def narrowed(session: Session, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The condition on `link_outcomes o` for these filters, and its parameters."""
+    which, holding, given = _conditions(session, filters)
+    return f"{which} and {holding}" if holding else which, given
+
+
+def _conditions(session: Session, filters: Mapping[str, Any]) -> tuple[str, str | None, dict[str, Any]]:
+    """The condition that a line itself tells; that which takes its name, if there is one; and the parameters of both."""
+    holding = None
     given = {name: value for name, value in filters.items() if value is not None and value != ""}
     which = [CONDITIONS[name] for name in given if name in CONDITIONS]
     if "state" in given:
@@ -71,20 +85,20 @@ def narrowed(session: Session, filters: Mapping[str, Any]) -> tuple[str, dict[st
     if "q" in given:
         found = names.holding(session, given["q"])
         if found is None:
-            which.append(HOLDING.format(like=matching.operator(given["q"])))
+            holding = HOLDING.format(like=matching.operator(given["q"]))
             given["like"] = matching.pattern(given["q"])
         else:
             paired = session.execute(text(PAIRED), {"q": given["q"]}).scalars()
             which.append(NAMED)
             given |= {"named_intakes": [*found.intakes, *paired], "named_permits": list(found.permits)}
-    return " and ".join(which) or "true", given
+    return " and ".join(which) or "true", holding, given
 
 
 def page(session: Session, filters: Mapping[str, Any], after: str | None, limit: int) -> dict[str, Any]:
     """Lines by probability, highest first. `after` is the `next` of the page before. Raises InvalidInput."""
     keyset, last = "true", {}
     if after:
-        keyset = "(coalesce(o.probability, 0), -o.id) < (cast(:score as real), :last)"
+        keyset = AFTER
         score, _, before = after.partition("_")
         try:
             last = {"score": float(score), "last": -int(before)}
@@ -95,22 +109,55 @@ def page(session: Session, filters: Mapping[str, Any], after: str | None, limit:
                 value=after,
             ) from None
     with matching.within(session, TIMEOUT_S):
-        which, given = narrowed(session, filters)
-        total = count(session, which, given)
-        rows = session.execute(
-            text(
-                ROW.format(source=_cut(session, which, keyset, given))
-                + " order by coalesce(o.probability, 0) desc, o.id"
-            ),
-            given | last | {"n": limit + 1},
-        ).all()
+        which, holding, given = _conditions(session, filters)
+        asked = given | last | {"n": limit + 1}
+        if holding:
+            rows, total, beyond = _looked_up(session, which, holding, keyset, asked)
+        else:
+            total = count(session, which, given, COUNTED_TO + 1)
+            total, beyond = min(total, COUNTED_TO), total > COUNTED_TO
+            source = _cut(session, which, keyset, given)
+            rows = session.execute(text(f"{ROW.format(source=source)} {ORDER}"), asked).all()
     items = [dict(row._mapping) for row in rows[:limit]]
     more = len(rows) > limit
     return {
         "items": items,
         "next": f"{items[-1]['probability'] or 0.0!r}_{items[-1]['id']}" if more else None,
         "total": total,
+        "more": beyond,
     }
+
+
+LINES = f"{ROW.format(source='shuitu.link_outcomes')} where o.id = any(:lines)"
+
+
+def _looked_up(
+    session: Session, which: str, holding: str, keyset: str, given: Mapping[str, Any]
+) -> tuple[Sequence[Row[Any]], int, bool]:
+    """A page of the lines whose names hold a text, how many there are, and whether there are more. Raises TooCostly.
+
+    Where they are few, all were found by counting them. Where they are many, the page is among the first lines that are
+    looked through in their order.
+    """
+    ends = time.monotonic() + TIMEOUT_S
+    those = f"select o.id from shuitu.link_outcomes o where {which} and {holding} limit {LOOKED_TO + 1}"
+    lines = session.execute(text(those), given).scalars().all()
+    if len(lines) <= LOOKED_TO:
+        page = text(f"{LINES} and {keyset} {ORDER} limit :n")
+        return session.execute(page, {**given, "lines": lines}).all(), len(lines), False
+    page, rows, place = text(f"{LINES} and {holding} {ORDER} limit :n"), list[Row[Any]](), {**given}
+    for n in chain(WALKED, repeat(WALKED[-1])):
+        cut = _cut(session, which, keyset, given)
+        walked = session.execute(
+            text(f"select o.id, coalesce(o.probability, 0) as score from {cut} o {ORDER}"), place | {"n": n}
+        ).all()
+        rows += session.execute(page, {**given, "lines": [row.id for row in walked]}).all()
+        if len(rows) >= given["n"] or len(walked) < n:
+            break
+        if time.monotonic() > ends:
+            raise matching.too_long(TIMEOUT_S)
+        keyset, place = AFTER, {**given, "score": walked[-1].score, "last": -walked[-1].id}
+    return rows, LOOKED_TO, True
 
 
 # Which outcomes there are in which counties of the caller's scope.
@@ -126,7 +173,7 @@ def _cut(session: Session, which: str, keyset: str, given: Mapping[str, Any]) ->
     An index has each county's lines of an outcome in this order: a page of each, and the first of all those. Where that is
     most of the nation, the index over all counties is gone through, which finds others' lines first where the scope is small.
     """
-    order = "order by coalesce(o.probability, 0) desc, o.id limit :n"
+    order = f"{ORDER} limit :n"
     kinds = " and ".join(CONDITIONS[name] for name in OF_TALLY if name in given) or "true"
     n = len(session.execute(text(KINDS.format(which=kinds)), {**given, "n": KINDS_MOST + 1}).all())
     if n <= KINDS_MOST:
@@ -141,15 +188,10 @@ def _cut(session: Session, which: str, keyset: str, given: Mapping[str, Any]) ->
     return f"(select * from ({' union all '.join(each_outcome)}) o {order})"
 
 
-def count(session: Session, which: str, given: Mapping[str, Any]) -> int:
-    return int(
-        session.execute(
-            text(
-                f"select count(*) from (select 1 from shuitu.link_outcomes o where {which} limit {COUNTED_TO}) n"
-            ),
-            given,
-        ).scalar_one()
-    )
+def count(session: Session, which: str, given: Mapping[str, Any], most: int = COUNTED_TO) -> int:
+    """How many lines there are, counted up to `most`."""
+    counted = f"select count(*) from (select 1 from shuitu.link_outcomes o where {which} limit {most}) n"
+    return int(session.execute(text(counted), given).scalar_one())
 
 
 # ── one line, whole ─────────────────────────────────────────────────────────────────────────────────

@@ -151,7 +151,9 @@ class OutcomePage(BaseModel):
     items: list[OutcomeRow]
     next: str | None
     total: int
-    """How many there are, counted up to 100,000."""
+    """How many there are, counted up to 100,000, or up to 1,000 where a text is looked for that many hold."""
+    more: bool
+    """Are there more than that?"""
 
 
 class OutcomeOut(OutcomeRow):

@@ -4097,6 +4097,8 @@ export interface components {
             next: string | null;
             /** Total */
             total: number;
+            /** More */
+            more: boolean;
         };
         /**
          * OutcomeRow

@@ -10,6 +10,8 @@ export const PAGE = 50;
 interface Page<R> {
 	items: R[];
 	total: number;
+	/** Are there more than were counted? */
+	more?: boolean;
 	next: string | null;
 }
 
@@ -43,7 +45,10 @@ export function useDeskRows<R extends { id: number }>(wanted: Wanted<R>) {
 	});
 	const rows = computed<R[]>(() => pages.data.value?.pages.flatMap((page) => page.items) ?? []);
 	const total = computed(() => pages.data.value?.pages[0]?.total ?? 0);
-	const rest = computed(() => Math.min(PAGE, Math.max(0, total.value - rows.value.length)));
+	const beyond = computed(() => pages.data.value?.pages[0]?.more ?? false);
+	const rest = computed(() =>
+		beyond.value ? PAGE : Math.min(PAGE, Math.max(0, total.value - rows.value.length)),
+	);
 	const chosen = computed(() => (view.selection?.layer === wanted.layer ? view.selection.id : null));
 	const at = computed(() => rows.value.findIndex((row) => row.id === chosen.value));
 	/** The row that comes up once the one looked at is decided. */
@@ -73,7 +78,7 @@ export function useDeskRows<R extends { id: number }>(wanted: Wanted<R>) {
 		else go({ selection: { layer: wanted.layer, id } });
 	}
 
-	return { list, pages, rows, total, rest, chosen, at, next, look, step, returnTo };
+	return { list, pages, rows, total, beyond, rest, chosen, at, next, look, step, returnTo };
 }
 
 export type DeskRows<R extends { id: number }> = ReturnType<typeof useDeskRows<R>>;

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from app.deps import Services
-from app.linkage import rules, standing
+from app.linkage import queries, rules, standing
 from app.maps.publishing import publish_counties
 from tests.integration.linkage.world import BAOYING, GAOYOU, World
 
@@ -35,9 +35,8 @@ def world(services: Services) -> Iterator[World]:
     with made.session() as session:
         publish_counties(session.connection().connection.driver_connection, "intakes", [GAOYOU, BAOYING])
     yield made
+    made.clear()
     with made.session() as session:
-        for table in ("link_decisions", "link_batches", "link_outcomes", "link_pairs", "permit_intakes", "permits", "intakes", "changes"):  # fmt: skip
-            session.execute(text(f"delete from shuitu.{table}"))
         publish_counties(session.connection().connection.driver_connection, "intakes", [GAOYOU, BAOYING])
 
 
@@ -64,17 +63,50 @@ def test_the_list_shows_lines_of_ones_jurisdiction_by_probability(world: World, 
     assert log_in("admin").get("/api/linkage/outcomes").json()["total"] == 4
 
 
+def paged(web: TestClient, **filters: str) -> list[dict[str, Any]]:
+    """Every page of one line each."""
+    pages = [web.get("/api/linkage/outcomes", params={"limit": 1, **filters}).json()]
+    while after := pages[-1]["next"]:
+        pages.append(web.get("/api/linkage/outcomes", params={"limit": 1, "after": after, **filters}).json())
+    return pages
+
+
+def codes_of(pages: list[dict[str, Any]]) -> list[str]:
+    return [row["code"] for page in pages for row in page["items"]]
+
+
 def test_pages_follow_each_other_without_gap_or_repeat(world: World, log_in: LogIn) -> None:
-    web, seen, after = log_in("admin"), [], None
-    while True:
-        page = web.get(
-            "/api/linkage/outcomes", params={"limit": 1, **({"after": after} if after else {})}
-        ).json()
-        seen += [row["code"] for row in page["items"]]
-        after = page["next"]
-        if after is None:
-            break
-    assert seen == ["QSK-A1", "QSK-A2", "QSK-B1", "QSK-A3"]
+    assert codes_of(paged(log_in("admin"))) == ["QSK-A1", "QSK-A2", "QSK-B1", "QSK-A3"]
+
+
+def test_a_text_that_many_names_hold_is_paged_as_one_that_few_hold(
+    world: World, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where many hold it, lines are looked through one by one, two by two, … until a page is full, and counting stops."""
+    web = log_in("admin")
+    few = {q: paged(web, q=q) for q in ("A", "公司", "取水", "龘")}
+    assert {(page["total"], page["more"]) for page in few["A"]} == {(3, False)}
+    monkeypatch.setattr(queries, "LOOKED_TO", 2)
+    monkeypatch.setattr(queries, "WALKED", (1, 2))
+    many = {q: paged(web, q=q) for q in few}
+    assert {q: codes_of(pages) for q, pages in many.items()} == {
+        "A": ["QSK-A1", "QSK-A2", "QSK-A3"],
+        "公司": ["QSK-A1", "QSK-A2", "QSK-B1", "QSK-A3"],
+        "取水": ["QSK-A1", "QSK-A2", "QSK-B1", "QSK-A3"],
+        "龘": [],
+    }
+    assert {q: codes_of(pages) for q, pages in few.items()} == {q: codes_of(p) for q, p in many.items()}
+    assert {(page["total"], page["more"]) for page in many["公司"]} == {(2, True)}
+
+
+def test_looking_through_lines_ends_with_a_reason(
+    world: World, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LOOKED_TO", 0), ("WALKED", (1,)), ("TIMEOUT_S", 0.0)):
+        monkeypatch.setattr(queries, name, value)
+    answer = log_in("admin").get("/api/linkage/outcomes", params={"q": "B", "limit": 1})
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "/problems/too-costly"
 
 
 @pytest.mark.parametrize(
