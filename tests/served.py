@@ -4,13 +4,16 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
+import uvicorn
 from fastapi.testclient import TestClient
 
 from app.access import service as access
@@ -142,18 +145,33 @@ class Accounts:
 
 def accounts(dsns: Dsns) -> Accounts:
     """Three accounts, each with a key."""
-    service = engine(dsns.service)
-    keys = {}
+    return Accounts(
+        **keys_of(
+            dsns,
+            ("nation", Role.OFFICER, Jurisdiction.nation()),
+            ("county", Role.OFFICER, Jurisdiction.of_region("321084")),
+            ("prefecture", Role.OFFICER, Jurisdiction.of_region("321000")),
+        )
+    )
+
+
+def keys_of(dsns: Dsns, *accounts: tuple[str, Role, Jurisdiction]) -> dict[str, str]:
+    """New accounts, and a key of each by its name."""
+    service, keys = engine(dsns.service), {}
     with transaction(service, system("test")) as session:
-        for name, jurisdiction in (
-            ("nation", Jurisdiction.nation()),
-            ("county", Jurisdiction.of_region("321084")),
-            ("prefecture", Jurisdiction.of_region("321000")),
-        ):
-            user = access.add_user(session, name, "a good long pass", Role.OFFICER, jurisdiction)
+        for name, role, where in accounts:
+            user = access.add_user(session, name, "a good long pass", role, where)
             keys[name] = access.add_key(session, user.id, "test")[1]
     service.dispose()
-    return Accounts(**keys)
+    return keys
+
+
+def rels(body: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The links of a JSON body by their relation."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for link in body["links"]:
+        found.setdefault(link["rel"], []).append(link)
+    return found
 
 
 @contextmanager
@@ -162,6 +180,22 @@ def serving(dsns: Dsns, folder: Path) -> Iterator[TestClient]:
     settings = Settings(database_url=dsns.admin, data_dir=folder, frontend_dir=folder / "none")
     with TestClient(create(settings), base_url="http://map.test", raise_server_exceptions=False) as client:
         yield client
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[str]:
+    """The whole service on a socket, and its address: streams do not pass through the test client."""
+    server = uvicorn.Server(uvicorn.Config(create(settings), port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.05)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(15)
+    assert not thread.is_alive(), "an open answer kept the service from ending"
 
 
 @contextmanager

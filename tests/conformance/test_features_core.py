@@ -11,20 +11,13 @@ from fastapi.testclient import TestClient
 from app import wiring
 from app.ogc.part import classes
 from layers import catalog
-from tests.served import INTAKES, Accounts, place_of
+from tests.served import INTAKES, Accounts, place_of, rels
 from tiles.overview import CELL_DEPTH
 
 Get = Callable[..., Any]
 Status = Callable[..., int]
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 LAYERS = list(catalog.load())
-
-
-def rels(body: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for link in body["links"]:
-        found.setdefault(link["rel"], []).append(link)
-    return found
 
 
 def all_pages(get: Get, path: str, **parameters: object) -> list[dict[str, Any]]:

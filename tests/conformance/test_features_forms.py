@@ -15,8 +15,7 @@ from fastapi.testclient import TestClient
 
 from layers import catalog
 from layers.crs import EPSG
-from tests.conformance.test_features_core import rels
-from tests.served import INTAKES, Accounts, place_of
+from tests.served import INTAKES, Accounts, place_of, rels
 
 Get = Callable[..., Any]
 ITEMS = "/ogc/collections/intakes/items"

@@ -8,8 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from layers import catalog
-from tests.conformance.test_features_core import rels
-from tests.served import Accounts
+from tests.served import Accounts, rels
 
 Get = Callable[..., Any]
 KINDS = ("schema", "queryables", "sortables")

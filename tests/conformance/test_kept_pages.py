@@ -8,9 +8,8 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from app.access import service as access
-from app.actor import Jurisdiction, Role, system
-from app.db.engine import Dsns, engine, transaction
+from app.actor import Jurisdiction, Role
+from app.db.engine import Dsns
 from app.ogc.store import Store
 from layers import catalog
 from tests import served
@@ -26,13 +25,11 @@ def ground(new_database: Callable[[], Dsns]) -> tuple[Dsns, dict[str, str]]:
     """A register of its own, for it is changed; and keys by account."""
     dsns = new_database()
     served.fill(dsns)
-    service, keys = engine(dsns.service), {}
-    with transaction(service, system("test")) as session:
-        for name, where in (("nation", Jurisdiction.nation()), ("gaoyou", Jurisdiction.of_region("321084"))):
-            user = access.add_user(session, name, "a good long pass", Role.OFFICER, where)
-            keys[name] = access.add_key(session, user.id, "test")[1]
-    service.dispose()
-    return dsns, keys
+    return dsns, served.keys_of(
+        dsns,
+        ("nation", Role.OFFICER, Jurisdiction.nation()),
+        ("gaoyou", Role.OFFICER, Jurisdiction.of_region("321084")),
+    )
 
 
 @pytest.fixture(scope="module")

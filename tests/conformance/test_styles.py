@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from layers import catalog
-from tests.served import Accounts
+from tests.served import Accounts, rels
 
 Get = Callable[..., Any]
 Status = Callable[..., int]
@@ -22,13 +22,6 @@ SPEC = (
     Path(__file__).parents[2]
     / "frontend/node_modules/@maplibre/maplibre-gl-style-spec/dist/gl-style-validate.mjs"
 )
-
-
-def rels(body: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for link in body["links"]:
-        found.setdefault(link["rel"], []).append(link)
-    return found
 
 
 def path(href: str) -> str:

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from app.db.engine import Dsns
 from layers import catalog
 from tests import served
-from tests.served import Accounts, place_of
+from tests.served import Accounts, place_of, rels
 from tiles.matrices import MATRIX_SETS
 
 Get = Callable[..., Any]
@@ -22,13 +22,6 @@ Status = Callable[..., int]
 REL = "http://www.opengis.net/def/rel/ogc/1.0"
 MVT = "application/vnd.mapbox-vector-tile"
 LAYERS = list(catalog.load())
-
-
-def rels(body: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for link in body["links"]:
-        found.setdefault(link["rel"], []).append(link)
-    return found
 
 
 def path(href: str) -> str:

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import rasterio
-from rasterio.transform import from_bounds
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -24,28 +22,9 @@ from app.imagery import service as imagery
 from app.screening import queries, service
 from app.screening.schemas import RunOptions
 from app.settings import ROOT, Settings
+from tests.scenes import write_scene
 
 NATION = system("test")
-SIDE = 0.03
-
-
-def write_scene(path: Path, west: float, south: float, ponds: list[tuple[int, int]], size: int = 330) -> Path:
-    """Fields with ponds of 25 pixels a side, about 8.5 m each."""
-    pixels = np.empty((4, size, size), np.uint16)
-    pixels[:] = np.array([800, 900, 1100, 2600])[:, None, None]
-    pixels += np.random.default_rng(5).integers(0, 60, pixels.shape).astype(np.uint16)
-    for row, col in ponds:
-        pixels[:, row : row + 25, col : col + 25] = np.array([500, 600, 400, 150])[:, None, None]
-    profile = {
-        "driver": "GTiff", "count": 4, "dtype": "uint16", "width": size, "height": size, "crs": "EPSG:4326", "nodata": 0,
-        "transform": from_bounds(west, south, west + SIDE, south + SIDE, size, size),
-    }  # fmt: skip
-    with rasterio.open(path, "w", **profile) as target:
-        target.write(pixels)
-        target.descriptions = ("B02", "B03", "B04", "B08")
-    return path
-
-
 PLACES = {
     "north_20240512": (119.02, 32.15),
     "middle_20240512": (119.10, 32.08),
@@ -65,9 +44,9 @@ def scenes(services: Services, tmp_path: Path) -> dict[str, int]:
     with transaction(services.engine, NATION) as session:
         session.execute(text("delete from shuitu.detection_runs"))
         return {
-            name: imagery.add_scenes(
-                session, NATION, write_scene(tmp_path / f"{name}.tif", *at, PONDS[name])
-            )[0]
+            name: imagery.add_scenes(session, NATION, write_scene(tmp_path / f"{name}.tif", at, PONDS[name]))[
+                0
+            ]
             for name, at in PLACES.items()
         }
 
@@ -144,7 +123,7 @@ def test_a_scene_that_is_gone_is_named_and_the_run_goes_on(
     assert f"/api/runs/{run_id}/places/{number}/report" in page
     assert "north_20240512" in web.get(f"/api/runs/{run_id}/places/{number}/report").text
     # The file is back: only what failed is done.
-    write_scene(tmp_path / "middle_20240512.tif", *PLACES["middle_20240512"], PONDS["middle_20240512"])
+    write_scene(tmp_path / "middle_20240512.tif", PLACES["middle_20240512"], PONDS["middle_20240512"])
     before = {
         part["number"]: part["finished_at"] for part in read(services, run_id)[1] if part["state"] == "done"
     }

@@ -1,13 +1,11 @@
 """Search, regions, dossiers and the live feed: what each caller may see, and no more."""
 
 import itertools
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -15,9 +13,9 @@ from app.actor import system
 from app.changes import service as changes
 from app.db.engine import driver_of, transaction
 from app.deps import Services
-from app.main import create
 from app.search.rules import coordinate
 from app.settings import Settings
+from tests import served
 
 NATION = system("test")
 
@@ -143,22 +141,14 @@ def test_the_feed_misses_nothing_that_commits_late(filled: Services) -> None:
 
 
 def test_the_stream_tells_of_a_change(filled: Services, settings: Settings) -> None:
-    server = uvicorn.Server(uvicorn.Config(create(settings), port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.05)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.stream("GET", f"http://127.0.0.1:{port}/api/changes/stream", timeout=20) as answer:
-            lines = answer.iter_lines()
-            assert "event: hello" in [next(lines), next(lines), next(lines)]
-            with transaction(filled.engine, NATION) as session:
-                changes.record(session, "test", "regions", "update", 321084)
-            # Not for ever: a stream that has nothing to tell still beats.
-            assert "event: change" in itertools.islice(lines, 10)
-            assert '"regions"' in next(lines)
-    finally:
-        server.should_exit = True
-        thread.join(15)
-    assert not thread.is_alive()
+    with (
+        served.listening(settings) as address,
+        httpx.stream("GET", f"{address}/api/changes/stream", timeout=20) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert "event: hello" in [next(lines), next(lines), next(lines)]
+        with transaction(filled.engine, NATION) as session:
+            changes.record(session, "test", "regions", "update", 321084)
+        # Not for ever: a stream that has nothing to tell still beats.
+        assert "event: change" in itertools.islice(lines, 10)
+        assert '"regions"' in next(lines)

@@ -1,13 +1,9 @@
 """A run over a scene leaves candidates for a person to judge; a judgement stays."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import rasterio
-from rasterio.transform import from_bounds
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -16,33 +12,18 @@ from app.db.engine import transaction
 from app.deps import Services
 from app.imagery import service as imagery
 from app.screening import profiles, service
+from tests.scenes import write_scene
 
 NATION = system("test")
-SIZE, WEST, SOUTH, SIDE = 600, 119.17, 32.08, 0.054
-"""A scene of about 6 m pixels across the border of 高邮 (west of 119.2) and 宝应."""
-
-
-def write_scene(path: Path, ponds: list[tuple[int, int]]) -> Path:
-    pixels = np.empty((4, SIZE, SIZE), np.uint16)
-    pixels[:] = np.array([800, 900, 1100, 2600])[:, None, None]
-    pixels += np.random.default_rng(5).integers(0, 60, pixels.shape).astype(np.uint16)
-    for row, col in ponds:
-        pixels[:, row : row + 25, col : col + 25] = np.array([500, 600, 400, 150])[:, None, None]
-    profile = {
-        "driver": "GTiff", "count": 4, "dtype": "uint16", "width": SIZE, "height": SIZE, "crs": "EPSG:4326", "nodata": 0,
-        "transform": from_bounds(WEST, SOUTH, WEST + SIDE, SOUTH + SIDE, SIZE, SIZE),
-    }  # fmt: skip
-    with rasterio.open(path, "w", **profile) as target:
-        target.write(pixels)
-        target.descriptions = ("B02", "B03", "B04", "B08")
-    return path
+PLACE = (119.17, 32.08)
+"""From here a scene of 600 pixels lies across the border of 高邮 (west of 119.2) and 宝应."""
 
 
 @pytest.fixture(scope="module")
 def scene_ids(services: Services, tmp_path_factory: pytest.TempPathFactory) -> list[int]:
     folder = tmp_path_factory.mktemp("scenes")
-    write_scene(folder / "before_20220512.tif", [(100, 100)])
-    write_scene(folder / "after_20240512.tif", [(100, 100), (300, 200), (400, 450)])
+    write_scene(folder / "before_20220512.tif", PLACE, [(100, 100)], 600)
+    write_scene(folder / "after_20240512.tif", PLACE, [(100, 100), (300, 200), (400, 450)], 600)
     with transaction(services.engine, NATION) as session:
         return imagery.add_scenes(session, NATION, folder)
 

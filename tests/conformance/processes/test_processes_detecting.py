@@ -15,7 +15,7 @@ from app.deps import Services
 from app.imagery import service as imagery
 from app.ogc.processes import detecting, jobs
 from tests.conformance.processes.asking import AOI, LATER, inputs_of, key_of, parts, record_of, start
-from tests.integration.test_screening import write_scene
+from tests.scenes import write_scene
 from tests.served import Accounts
 
 
@@ -41,9 +41,9 @@ def test_detect_runs_as_a_job_only_and_its_failure_has_the_type_of_its_reason(
 @pytest.fixture(scope="module")
 def scenes(services: Services, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Two dates of one place as STAC items; the later one has more ponds."""
-    where = tmp_path_factory.mktemp("scenes")
-    write_scene(where / "before_20220512.tif", [(100, 100)])
-    write_scene(where / "after_20240512.tif", [(100, 100), (300, 200), (400, 450)])
+    where, place = tmp_path_factory.mktemp("scenes"), (119.17, 32.08)
+    write_scene(where / "before_20220512.tif", place, [(100, 100)], 600)
+    write_scene(where / "after_20240512.tif", place, [(100, 100), (300, 200), (400, 450)], 600)
     with transaction(services.engine, system("test")) as session:
         numbers = imagery.add_scenes(session, system("test"), where)
         rows = session.execute(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from app.deps import Services
@@ -29,9 +28,7 @@ def world(services: Services) -> Iterator[World]:
     with made.session() as session:
         publish_counties(session.connection().connection.driver_connection, "intakes", [GAOYOU, BAOYING])
     yield made
-    with made.session() as session:
-        for table in ("link_decisions", "link_batches", "link_outcomes", "link_pairs", "permit_intakes", "permits", "intakes", "changes"):  # fmt: skip
-            session.execute(text(f"delete from shuitu.{table}"))
+    made.clear()
 
 
 def preview(web: TestClient, **filters: Any) -> Any:

@@ -68,9 +68,7 @@ def world(services: Services) -> Iterator[World]:
     with made.session() as session:
         publish_counties(session.connection().connection.driver_connection, "intakes", [GAOYOU, BAOYING])
     yield made
-    with made.session() as session:
-        for table in ("link_decisions", "link_outcomes", "link_pairs", "link_runs", "permit_intakes", "permits", "intakes", "changes"):  # fmt: skip
-            session.execute(text(f"delete from shuitu.{table}"))
+    made.clear()
 
 
 def run(services: Services, actor: Actor = NATION, **more: Any) -> dict[str, Any]:

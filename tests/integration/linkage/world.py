@@ -43,6 +43,12 @@ class World:
         with self.session() as session:
             return list(session.execute(text(statement), given).all())
 
+    def clear(self) -> None:
+        """Take away all that may have come of it."""
+        with self.session() as session:
+            for table in ("link_decisions", "link_batches", "link_outcomes", "link_pairs", "link_runs", "permit_intakes", "permits", "intakes", "changes"):  # fmt: skip
+                session.execute(text(f"delete from shuitu.{table}"))
+
     # ── making ──────────────────────────────────────────────────────────────────────────────────────
 
     def intake(self, key: str, /, county: int = GAOYOU, number: int = 0, **values: Any) -> int:

@@ -1,7 +1,6 @@
 """An event of a permit reaches every open map within a second; terms that ran out end by themselves."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -9,18 +8,17 @@ from typing import Any
 import httpx
 import mapbox_vector_tile as mvt
 import pytest
-import uvicorn
 from sqlalchemy import text
 
 from app import wiring
 from app.actor import system
 from app.db.engine import transaction
 from app.deps import Services
-from app.main import create
 from app.registry.permits import expiry
 from app.settings import Settings
 from app.worker import tasks
 from layers import catalog
+from tests import served
 from tiles.keys import world
 
 Issue = Callable[..., dict[str, Any]]
@@ -28,17 +26,8 @@ Issue = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def address(services: Services, settings: Settings) -> Iterator[str]:
-    """The service on a socket: streams do not pass through the test client."""
-    server = uvicorn.Server(uvicorn.Config(create(settings), port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.05)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(15)
+    with served.listening(settings) as address:
+        yield address
 
 
 def told(lines: Iterator[str], event: str) -> dict[str, Any]:
@@ -51,10 +40,10 @@ def told(lines: Iterator[str], event: str) -> dict[str, Any]:
 
 
 def test_an_event_is_told_to_every_open_map_and_drawn(
-    issue: Issue, address: str, as_user: Any, wells: dict[str, int]
+    issue: Issue, address: str, log_in: Any, wells: dict[str, int]
 ) -> None:
     permit = issue(intakes=["W1"])
-    cookies = dict(as_user("gaoyou").cookies)
+    cookies = dict(log_in("gaoyou").cookies)
     (x,), (y,) = world([119.05], [32.1])
     tile = f"{address}/tiles/intakes/14/{int(x) >> 17}/{int(y) >> 17}"
     with httpx.Client(cookies=cookies, timeout=20) as client:
