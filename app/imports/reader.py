@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,7 +28,10 @@ from app.imports.raw import EXCESS, RawChunk
 
 CHUNK_ROWS = 25_000
 SAMPLE = 256 * 1024
+TITLES = 5
+"""So many rows above the headings of a sheet may be titles, which fill one cell."""
 VECTOR = {".gpkg", ".geojson", ".json", ".shp", ".gml", ".fgb", ".kml"}
+WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 STORED = CRS.from_epsg(4490)
 # Without agreed parameters these datums cannot be brought to CGCS2000 "close enough" (domain §7).
 OLD_DATUMS = {"Xian 1980", "Beijing 1954", "New Beijing"}
@@ -42,7 +46,7 @@ def chunks(path: Path, mapping: Mapping, skip_rows: int = 0) -> Iterator[RawChun
     with _told(path):
         if suffix in (".csv", ".txt", ".tsv", ".csv.gz", ".txt.gz", ".tsv.gz"):
             yield from _csv(path, mapping, skip_rows)
-        elif suffix in (".xlsx", ".xlsm", ".xls", ".ods"):
+        elif suffix in WORKBOOKS:
             yield from _workbook(path, mapping, skip_rows)
         elif suffix in (".parquet", ".geoparquet"):
             yield from _parquet(path, skip_rows)
@@ -79,6 +83,17 @@ def _told(path: Path) -> Iterator[None]:
         raise UnreadableFile(
             f"无法读取 {path.name} (cannot be read): {_first_line(error)}", file=path.name
         ) from error
+
+
+def tables(path: Path) -> list[str]:
+    """The sheets of a workbook, the layers of a GeoPackage or an archive; of other files nothing. Raises UnreadableFile."""
+    suffix = path.suffix.lower()
+    with _told(path):
+        if suffix in WORKBOOKS:
+            return list(python_calamine.CalamineWorkbook.from_path(str(path)).sheet_names)
+        if suffix in (".gpkg", ".zip", ".kml", ".gml"):
+            return [str(layer) for layer, _ in pyogrio.list_layers(_source(path))]
+    return []
 
 
 def count_rows(path: Path, mapping: Mapping) -> int | None:
@@ -193,10 +208,12 @@ def _workbook(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk
         )
     sheet = book.get_sheet_by_name(mapping.layer) if mapping.layer else book.get_sheet_by_index(0)
     rows = ([_text(value) for value in row] for row in sheet.iter_rows())
-    heading = next((row for row in rows if any(row)), None)
-    if heading is None:
+    filled = (row for row in rows if any(row))
+    top = list(islice(filled, TITLES + 1))
+    if not top:
         raise UnreadableFile(f"{path.name} 的第一个工作表是空的 (the sheet is empty)", file=path.name)
-    kept = (row for row in rows if any(row))
+    at = next((k for k, row in enumerate(top) if sum(map(bool, row)) > 1), 0)
+    heading, kept = top[at], chain(top[at + 1 :], filled)
     for _ in range(skip_rows):
         next(kept, None)
     yield from _in_chunks(_rows(kept, len(heading)), [name.strip() for name in heading], skip_rows)
@@ -235,9 +252,13 @@ def _layer(path: str | Path, mapping: Mapping) -> str | int:
     return mapping.layer or layers[0]
 
 
+def _source(path: Path) -> str:
+    """The file as GDAL names it. Text, not a Path: it needs both slashes of /vsizip//absolute."""
+    return f"/vsizip/{path.absolute()}" if path.suffix.lower() == ".zip" else str(path)
+
+
 def _vector(path: Path, mapping: Mapping, skip_rows: int) -> Iterator[RawChunk]:
-    # Text, not a Path: GDAL needs both slashes of /vsizip//absolute.
-    source = f"/vsizip/{path.absolute()}" if path.suffix.lower() == ".zip" else str(path)
+    source = _source(path)
     layer = _layer(source, mapping)
     encoding = mapping.encoding or _dbf_encoding(path)
     info = pyogrio.read_info(source, layer=layer, encoding=encoding)

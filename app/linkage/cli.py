@@ -67,7 +67,7 @@ def link_files(
         tuning["confirm_at"] = confirm_at
     if cardinality:
         tuning["cardinality"] = cardinality
-    settings = LinkSettings(model=_json(model_in) if model_in else None)
+    settings = LinkSettings(model=_model(model_in) if model_in else None)
     with Bar(console=Console(stderr=True), disable=as_json or not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=None)
         answer = files.run(
@@ -76,7 +76,8 @@ def link_files(
         )  # fmt: skip
     files.write(answer.rows, out)
     if model_out:
-        model_out.write_text(json.dumps(answer.linked.model, ensure_ascii=False), "utf-8")
+        with files.writing(model_out) as file:
+            json.dump(answer.linked.model, file, ensure_ascii=False)
     facts = files.summary(answer) | {"out": str(out)}
     if truth:
         facts["accuracy"] = files.accuracy(answer.rows, truth)
@@ -113,8 +114,13 @@ def _tell(answer: Any, facts: dict[str, Any]) -> None:
     typer.echo(f"已写入 written to {facts['out']}")
 
 
-def _json(path: Path) -> Any:
+def _model(path: Path) -> Any:
+    """A model that `--model-out` wrote. Raises InvalidInput for anything else."""
+    from app.linkage.engine.model import Model
+
     try:
-        return json.loads(path.read_text("utf-8"))
+        kept = json.loads(path.read_text("utf-8"))
+        Model.from_json(kept)
     except (OSError, ValueError) as error:
         raise InvalidInput(f"无法读取模型 {path} (cannot read the model): {error}", file=str(path)) from None
+    return kept

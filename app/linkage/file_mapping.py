@@ -202,6 +202,14 @@ def resolved(section: Section, headings: Sequence[str], side: str, name: str) ->
     return Section(found, section.crs, section.layer, section.encoding, section.datum)
 
 
+def fitting(section: Section, headings: Sequence[str]) -> int:
+    """How many of the headings that the section names are there; where it names none, how many say what they are."""
+    if not section.columns:
+        return len({field_of(heading) for heading in headings} - {None})
+    there = {_loose(heading) for heading in headings}
+    return sum(_loose(column) in there for columns in section.columns.values() for column in columns)
+
+
 def _heading(wanted: str, headings: Sequence[str], where: str, name: str) -> str:
     if wanted in headings:
         return wanted

@@ -25,7 +25,7 @@ from app.imports.mapping import Mapping
 from app.imports.raw import EXCESS
 from app.linkage.engine.records import RECORD
 from app.linkage.engine.texts import fold
-from app.linkage.file_mapping import Columns, Section
+from app.linkage.file_mapping import Columns, Section, fitting
 
 Floats = npt.NDArray[np.float64]
 PAIR = re.compile(r"^\s*[(\[]?\s*(-?\d+(?:\.\d+)?)\s*[,;\s]\s*(-?\d+(?:\.\d+)?)\s*[)\]]?\s*$")
@@ -81,7 +81,8 @@ def read(path: Path, section: Section) -> Register:
         suffix in (".csv", ".txt", ".tsv") or path.name.lower().endswith((".csv.gz", ".txt.gz", ".tsv.gz"))
     ):
         encoding = _encoding(path)
-    parts = list(reader.chunks(path, Mapping(layer=section.layer, encoding=encoding, undecodable="replace")))
+    layer = section.layer or _best_table(path, section)
+    parts = list(reader.chunks(path, Mapping(layer=layer, encoding=encoding, undecodable="replace")))
     if not parts:
         return Register(path.name, pd.DataFrame(), None)
     frame = pd.concat([part.texts for part in parts], ignore_index=True)
@@ -89,11 +90,27 @@ def read(path: Path, section: Section) -> Register:
         "多出的单元格未用 (more cells than headings, left out)": np.flatnonzero(frame[EXCESS] != "").tolist(),
         "字符损坏 (damaged characters)": _damaged(frame),
     }
+    if layer != section.layer:
+        odd[f"读自 {layer} (read from this sheet or layer)"] = list(range(len(frame)))
     frame = frame.drop(columns=EXCESS)
     geometry = None
     if parts[0].geometry is not None:
         geometry = np.concatenate([part.geometry for part in parts if part.geometry is not None])
     return Register(path.name, frame, geometry, odd)
+
+
+def _best_table(path: Path, section: Section) -> str | None:
+    """Of several sheets or layers the one whose headings fit best, the first among equals; None where there are not several."""
+    names = reader.tables(path)
+    return max(names, key=lambda name: fitting(section, _headings(path, name))) if len(names) > 1 else None
+
+
+def _headings(path: Path, name: str) -> list[str]:
+    try:
+        first = next(reader.chunks(path, Mapping(layer=name)), None)
+    except UnreadableFile:  # an empty sheet, or a layer without a coordinate reference system
+        return []
+    return [] if first is None else [str(column) for column in first.texts.columns]
 
 
 def _damaged(frame: pd.DataFrame) -> list[int]:
@@ -345,13 +362,8 @@ def _projected(
             "(these are no degrees: name the coordinate reference system in the mapping, such as crs: EPSG:32610)",
             field="crs",
         )
-    try:
-        crs = CRS.from_user_input(_known_crs(section.crs))
-        transformer = Transformer.from_crs(crs, CRS.from_epsg(4326), always_xy=True)
-    except CRSError as error:
-        raise InvalidInput(
-            f"不认识坐标系 {section.crs!r} (no such coordinate reference system): {error}", field="crs"
-        ) from None
+    crs = _crs(section.crs)
+    transformer = Transformer.from_crs(crs, 4326, always_xy=True)
     east, north = _plain_numbers(frame, x), _plain_numbers(frame, y)
     ways = [(east, north), (north, east)]  # Chinese surveys call the northing X
     ways += [
@@ -367,10 +379,15 @@ def _projected(
 UTM = re.compile(r"(?:wgs\s*-?84\s*[/,]?\s*)?utm\s*(?:zone)?\s*(\d{1,2})\s*([ns])", re.IGNORECASE)
 
 
-def _known_crs(text: str) -> str:
-    """UTM 50N, as people write it, by its EPSG code; anything else as it is."""
+def _crs(text: str) -> CRS:
+    """The coordinate reference system of a mapping; UTM 50N, as people write it, too. Raises InvalidInput."""
     match = UTM.fullmatch(text.strip())
-    return f"EPSG:{32600 + int(match[1]) + 100 * (match[2] in 'sS')}" if match else text
+    try:
+        return CRS.from_user_input(32600 + int(match[1]) + 100 * (match[2] in "sS") if match else text)
+    except CRSError as error:
+        raise InvalidInput(
+            f"不认识坐标系 {text!r} (no such coordinate reference system): {error}", field="crs"
+        ) from None
 
 
 ZONE = 1e6
@@ -404,15 +421,16 @@ def _of_texts(texts: Sequence[str], section: Section) -> tuple[Floats, Floats]:
         lon[rest], lat[rest] = _of_shapes(np.asarray(shapes, object))
     if pairs and not rest and np.nanmax(np.abs(lon)) <= 90 < np.nanmax(np.abs(lat)):
         lon, lat = lat, lon
-    if section.crs and CRS.from_user_input(section.crs).is_projected:
-        transformer = Transformer.from_crs(section.crs, 4326, always_xy=True)
+    if section.crs and (crs := _crs(section.crs)).is_projected:
+        transformer = Transformer.from_crs(crs, 4326, always_xy=True)
         lon, lat = (np.asarray(v, np.float64) for v in transformer.transform(lon, lat))
     return lon, lat
 
 
 def _of_shapes(shapes: npt.NDArray[Any]) -> tuple[Floats, Floats]:
-    """Points as they are, of other shapes a point on them."""
+    """Points as they are, of other shapes a point on them; NaN of empty ones."""
     points = np.where(shapely.get_type_id(shapes) == 0, shapes, shapely.point_on_surface(shapes))
+    points[shapely.is_empty(points)] = None
     return shapely.get_x(points), shapely.get_y(points)
 
 

@@ -1,10 +1,11 @@
 """Link any two files without a database: read, link, write `pairs.csv`."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -179,18 +180,30 @@ def _unmatched(
 
 def write(rows: Sequence[tuple[str, str, float, str, str, str]], path: Path) -> None:
     """pairs.csv, UTF-8. Raises InvalidInput where it cannot be written."""
+    with writing(path) as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADING)
+        writer.writerows((a, b, f"{probability:.4f}", *rest) for a, b, probability, *rest in rows)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[TextIO]:
+    """The file, opened to be written as UTF-8. Raises InvalidInput where it cannot be."""
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(HEADING)
-            writer.writerows((a, b, f"{probability:.4f}", *rest) for a, b, probability, *rest in rows)
+            yield file
     except OSError as error:
         raise InvalidInput(f"无法写入 {path} (cannot be written): {error.strerror}", file=str(path)) from None
 
 
 def accuracy(rows: Sequence[tuple[str, str, float, str, str, str]], truth: Path) -> dict[str, float]:
-    """Precision, recall and F1 of the pairs against a file of true ones (columns a, b, or its first two)."""
+    """Precision, recall and F1 of the pairs against a file of true ones (columns a, b, or its first two).
+
+    Raises UnreadableFile, and InvalidInput for a file of fewer columns.
+    """
     frame = read(truth, Section({})).frame
+    if len(frame.columns) < 2:
+        raise InvalidInput(f"{truth.name} 应有两列：a、b (should have two columns, a and b)", file=str(truth))
     first, second = ("a", "b") if {"a", "b"} <= set(frame.columns) else frame.columns[:2]
     true = {(x, y) for x, y in zip(frame[first], frame[second], strict=True) if x and y}
     found = {(a, b): (p, decision) for a, b, p, _, decision, _ in rows if a and b}

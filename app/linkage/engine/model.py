@@ -122,10 +122,19 @@ class Model:
         }  # fmt: skip
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "Model":
-        """Raises ValueError for a model of another version."""
-        if kept.get("version") != VERSION:
-            raise ValueError(f"the model is of version {kept.get('version')}, not {VERSION}")
+    def from_json(cls, kept: Any) -> "Model":
+        """Raises ValueError for what is no model, and for a model of another version."""
+        if not isinstance(kept, Mapping) or "version" not in kept:
+            raise ValueError("this is no model of a linkage")
+        if kept["version"] != VERSION:
+            raise ValueError(f"the model is of version {kept['version']}, not {VERSION}")
+        try:
+            return cls._read(kept)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no model of a linkage: {error!r}") from error
+
+    @classmethod
+    def _read(cls, kept: Mapping[str, Any]) -> "Model":
         given = kept["comparisons"]
         for name, comparison in BY_NAME.items():
             if given[name]["levels"] != [level.name for level in comparison.levels]:

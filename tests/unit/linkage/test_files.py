@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from shapely import Point, Polygon
 from typer.testing import CliRunner
 
 from app.errors import InvalidInput
@@ -460,3 +461,98 @@ def test_registers_that_lie_apart_are_told(tmp_path: Path) -> None:
     given = {"id": "no", "name": "name", "x": "x", "y": "y", "crs": 32650}
     answer = files.run(tmp_path / "a.csv", tmp_path / "b.csv", parse({"both": given}), LinkSettings())
     assert any("check crs" in reason for reason in files.summary(answer)["odd"]["a"])
+
+
+@pytest.mark.parametrize("empty", [Point(), Polygon(), None], ids=["point", "polygon", "none"])
+def test_a_feature_with_an_empty_shape_is_one_without_a_position(
+    tmp_path: Path, right: Path, empty: object
+) -> None:
+    table = frame()
+    shapes = [Point(*xy) for xy in zip(table["lon"], table["lat"], strict=True)]
+    layer = gpd.GeoDataFrame(table.drop(columns=["lon", "lat"]), geometry=[*shapes[:4], empty], crs=4326)
+    layer.to_crs(26910).to_file(tmp_path / "a.gpkg")
+    own = {key: MAPPING[key] for key in ("id", "name", "holder")}
+    answer = files.run(tmp_path / "a.gpkg", right, parse({"a": own, "b": MAPPING}), LinkSettings())
+    assert {row[:2] for row in answer.rows if row[0] and row[1]} == EXPECTED
+    assert answer.a.register.odd["没有可用坐标 (no usable position)"] == [4]
+
+
+def test_the_sheet_that_has_the_headings_is_read_below_its_title(tmp_path: Path, right: Path) -> None:
+    """A workbook as an office hands it over: notes first, and a title above the table."""
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
+        pd.DataFrame({"说明": ["填表要求", "联系人"]}).to_excel(book, sheet_name="说明", index=False)
+        pd.DataFrame().to_excel(book, sheet_name="空白")
+        frame().to_excel(book, sheet_name="数据", index=False, startrow=2)
+        book.sheets["数据"].cell(1, 1, "取水口登记表（2024年）")
+    for mapping in ({"both": MAPPING}, None):
+        answer = files.run(tmp_path / "a.xlsx", right, parse(mapping), LinkSettings())
+        assert {row[:2] for row in answer.rows if row[0] and row[1]} == EXPECTED
+        assert any("数据" in reason for reason in answer.a.register.odd)
+
+
+def test_the_layer_that_has_the_headings_is_read(tmp_path: Path, right: Path) -> None:
+    table = frame()
+    places = gpd.points_from_xy(table.pop("lon"), table.pop("lat"))
+    gpd.GeoDataFrame({"km": [1]}, geometry=places[:1], crs=4326).to_file(tmp_path / "a.gpkg", layer="rivers")
+    gpd.GeoDataFrame(table, geometry=places, crs=4326).to_file(tmp_path / "a.gpkg", layer="wells", mode="a")
+    own = {key: MAPPING[key] for key in ("id", "name", "holder")}
+    assert pairs(tmp_path / "a.gpkg", right, {"a": own, "b": MAPPING}) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "words"),
+    [
+        ("--truth", "a\nonly\n", "two columns"),
+        ("--model", "[1]", "no model"),
+        ("--model", "{}", "no model"),
+        ("--model", '{"version": 0}', "version 0"),
+        ("--model", '{"version": 1}', "no model"),
+        ("--model", "not JSON", "cannot read"),
+    ],
+)
+def test_a_truth_or_a_model_that_is_none_is_told_in_a_sentence(
+    tmp_path: Path, right: Path, option: str, content: str, words: str
+) -> None:
+    a, given = tmp_path / "a.csv", tmp_path / "given"
+    frame().to_csv(a, index=False)
+    given = given.with_suffix(".csv" if option == "--truth" else ".json")
+    given.write_text(content, "utf-8")
+    done = CliRunner().invoke(
+        commands(), ["files", str(a), str(right), "--out", str(tmp_path / "pairs.csv"), option, str(given)]
+    )
+    assert isinstance(done.exception, InvalidInput)
+    assert words in str(done.exception)
+
+
+def test_a_model_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path, right: Path) -> None:
+    a = tmp_path / "a.csv"
+    frame().to_csv(a, index=False)
+    nowhere = tmp_path / "nowhere" / "model.json"
+    done = CliRunner().invoke(
+        commands(),
+        ["files", str(a), str(right), "--out", str(tmp_path / "p.csv"), "--model-out", str(nowhere)],
+    )
+    assert isinstance(done.exception, InvalidInput)
+    assert "cannot be written" in str(done.exception)
+
+
+def test_a_kept_model_links_again(tmp_path: Path, right: Path) -> None:
+    a, model = tmp_path / "a.csv", tmp_path / "model.json"
+    frame().to_csv(a, index=False)
+    written = [(tmp_path / f"{k}.csv") for k in range(2)]
+    for out, option in zip(written, ("--model-out", "--model"), strict=True):
+        done = CliRunner().invoke(
+            commands(), ["files", str(a), str(right), "--out", str(out), option, str(model)]
+        )
+        assert done.exit_code == 0, done.output
+    assert written[0].read_text("utf-8") == written[1].read_text("utf-8")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:99999", "nonsense"])
+def test_an_unknown_crs_of_texts_is_told_too(tmp_path: Path, right: Path, crs: str) -> None:
+    table = frame()
+    table["where"] = [f"POINT ({x} {y})" for x, y in zip(table.pop("lon"), table.pop("lat"), strict=True)]
+    table.to_csv(tmp_path / "a.csv", index=False)
+    own = {key: MAPPING[key] for key in ("id", "name", "holder")} | {"geometry": "where", "crs": crs}
+    with pytest.raises(InvalidInput, match="no such coordinate reference system"):
+        pairs(tmp_path / "a.csv", right, {"a": own, "b": MAPPING})
