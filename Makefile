@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
-.PHONY: help demo stop clean test lint dev frontend lock bench
+.PHONY: help demo stop clean test lint lint-service lint-frontend dev frontend lock bench
 
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
@@ -21,10 +21,16 @@ clean: stop ## 删除示例数据和构建结果 · remove the demo's data and e
 test: lint ## 全部测试 · all tests
 	@scripts/install.sh postgis browser clients
 	@cd frontend && $(NODE) npm run --silent test
-	@$(BIN)/python -m pytest
+	@# One worker a core, each with a database of its own; more than four would want more memory than they save time.
+	@$(BIN)/python -m pytest -n $$(nproc) --maxprocesses 4
 
-lint: frontend ## 代码检查 · style, types, import contracts
+lint: .venv/installed ## 代码检查 · style, types, import contracts
+	@$(MAKE) --no-print-directory --output-sync -j2 lint-service lint-frontend
+
+lint-service: .venv/installed
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+lint-frontend: frontend
 	@cd frontend && $(NODE) npm run --silent lint
 
 dev: .venv/installed frontend/node_modules/installed ## 开发环境 · the development environment

@@ -1,26 +1,63 @@
-"""What all tests share: a private PostGIS for the run, and migrated throw-away databases on it."""
+"""What all tests share: a private PostGIS for each worker, migrated throw-away databases on it, and who runs what."""
 
 import itertools
 import os
-import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
+from app.access import service as access
 from app.db import migrate
 from app.db.embedded import EmbeddedCluster
 from app.db.engine import Dsns, as_role
 
 TEMPLATE = "shuitu_template"
 ROOT = Path(__file__).resolve().parent.parent
+TOGETHER = ("tests/e2e/", "tests/clients/", "tests/conformance/processes/", "tests/unit/demo/")
+"""Folders whose tests share what takes long to bring up: one worker runs all of each. Of others it runs a file."""
+LONGEST_FIRST = ("tests/e2e/", "tests/realdata/", "tests/docs/", "tests/clients/", "tests/integration/")
+"""Long ones go first, so that at the end of a run no worker waits for another. The rest follows as it is named."""
+CLEAR_AWAY = """
+read -r _
+read -r server < "$0/postgres/data/postmaster.pid" && kill -QUIT "$server" && while kill -0 "$server"; do sleep 0.1; done
+rm -rf "$0"
+"""
+"""Waits until this process ends, in whatever way: a run that is interrupted leaves its workers no time for fixtures."""
+
+
+class ByFixtures(LoadScopeScheduling):
+    """Hands workers what shares its fixtures, in the order in which it was collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.split("::", 1)[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFixtures:
+    config.option.loadscopereorder = False
+    return ByFixtures(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser's tests go last: its driver keeps an event loop running in this thread until the run ends."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+    def turn(item: pytest.Item) -> int:
+        folders = enumerate(LONGEST_FIRST)
+        return next((i for i, folder in folders if item.nodeid.startswith(folder)), len(LONGEST_FIRST))
+
+    items.sort(key=turn)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """A password takes a third of a second on purpose, and tests make and check many hundreds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(access, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -34,15 +71,20 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def pg_cluster() -> Iterator[EmbeddedCluster]:
-    """A throw-away cluster for this run."""
+    """A throw-away cluster of this process: workers share nothing."""
     # Not below pytest's own folder: the server's user could not walk to it.
     folder = Path(tempfile.mkdtemp(prefix="shuitu-test-"))
     folder.chmod(0o711)
-    cluster = EmbeddedCluster(folder, fast=True)
-    cluster.start()
-    yield cluster
-    cluster.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with subprocess.Popen(
+        ["sh", "-c", CLEAR_AWAY, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ):
+        cluster = EmbeddedCluster(folder, fast=True)
+        cluster.start()
+        yield cluster
 
 
 def dsns_on(cluster: EmbeddedCluster, name: str) -> Dsns:

@@ -37,7 +37,11 @@ SAFE = {
     "timezone": "UTC",
     "shared_preload_libraries": "",
 }
-THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
+THROW_AWAY = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "1GB",
+    # Readers of changes wait for every open transaction, and those that gather statistics come when they please.
+    "autovacuum": "off",
+}  # fmt: skip
 
 
 def find_binaries() -> Path:

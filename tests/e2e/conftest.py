@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app import wiring
 from app.db import migrate
@@ -33,8 +33,11 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
 ]
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 HOOK = "addEventListener('shuitu:map', event => { window.__map = event.detail })"
 PATIENCE_S = 180.0
+# Other tests share the machine: what comes late has come.
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +56,7 @@ class Site:
     folder: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(pg_cluster: EmbeddedCluster, new_database: Callable[[], Dsns]) -> Iterator[Site]:
     if not (ROOT / "frontend" / "dist" / "index.html").is_file():
         pytest.skip("the front end is not built: make frontend")
@@ -113,7 +116,8 @@ def _await(address: str, folder: Path) -> None:
     raise AssertionError("the service did not come up:\n" + (folder / "processes.log").read_text()[-4000:])
 
 
-@pytest.fixture(scope="session")
+# Of this folder alone: its driver keeps an event loop running in this thread, and other tests run loops of their own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     found = next(
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))),
@@ -160,6 +164,18 @@ class Visit:
             "() => !!window.__map && window.__map.loaded() && window.__map.areTilesLoaded() && !window.__map.isMoving()",
             "an idle map",
         )
+
+    def barriers(self) -> list[str]:
+        """What keeps some people from using the page as it is shown (axe, WCAG 2.1 A and AA)."""
+        if not AXE.is_file():
+            pytest.skip("the front end's development packages are not installed: make frontend")
+        self.look(AXE.read_text("utf-8"))
+        found = self.look("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+        return [
+            f"{rule['id']}: {node['target']} {node['failureSummary']}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
 
     def facts(self, sql: str, **given: Any) -> Any:
         """One value out of the database, in the national scope."""

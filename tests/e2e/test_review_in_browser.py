@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -11,11 +10,9 @@ from sqlalchemy import text
 from app.access import service as access
 from app.actor import Jurisdiction, Role, system
 from app.db.engine import transaction
-from app.settings import ROOT
 from tests.e2e import world
 from tests.e2e.conftest import Site, Visit
 
-AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 DECIDED = 12
 HUAI = 3
 PEOPLE = (
@@ -41,26 +38,11 @@ def decided(site: Site) -> None:
         )
 
 
-def serious(one: Visit) -> list[str]:
-    if not AXE.is_file():
-        pytest.skip("the front end's development packages are not installed: make frontend")
-    one.page.evaluate(AXE.read_text("utf-8"))
-    found: dict[str, Any] = one.page.evaluate(
-        "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
-    )
-    return [
-        f"{rule['id']}: {node['target']} {node['failureSummary']}"
-        for rule in found["violations"]
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-    ]
-
-
 def in_both_themes(one: Visit) -> list[str]:
-    found = serious(one)
+    found = one.barriers()
     one.page.get_by_role("button", name="换为深色").first.click()
     one.until("() => document.documentElement.dataset.theme === 'dark'", "the dark theme")
-    found += serious(one)
+    found += one.barriers()
     one.page.get_by_role("button", name="换为浅色").first.click()
     return found
 

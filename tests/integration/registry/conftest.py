@@ -11,9 +11,6 @@ from app.actor import system
 from app.db.engine import driver_of, transaction
 from app.deps import Services
 
-PASSWORD = "correct horse battery"
-"""Of the accounts in tests/integration/conftest.py."""
-
 INTAKES = (("W1", 321084, 119.05), ("W2", 321084, 119.06), ("W3", 321084, 119.07), ("B1", 321023, 119.25))
 
 
@@ -41,28 +38,9 @@ def numbers() -> Iterator[str]:
     return (f"D321084G2024-{n:04d}" for n in range(1, 10_000))
 
 
-@pytest.fixture(scope="module")
-def as_user(web: TestClient, services: Services) -> Callable[[str], TestClient]:
-    """The client as one of the accounts, which logs in once: a password takes its time."""
-    kept: dict[str, dict[str, str]] = {}
-
-    def enter(username: str) -> TestClient:
-        web.cookies.clear()
-        if username not in kept:
-            answer = web.post("/api/session", json={"username": username, "password": PASSWORD})
-            assert answer.status_code == 200, answer.text
-            kept[username] = dict(web.cookies)
-            web.cookies.clear()
-        for name, value in kept[username].items():
-            web.cookies.set(name, value)
-        return web
-
-    return enter
-
-
 @pytest.fixture
 def issue(
-    as_user: Callable[[str], TestClient], wells: dict[str, int], numbers: Iterator[str]
+    log_in: Callable[[str], TestClient], wells: dict[str, int], numbers: Iterator[str]
 ) -> Callable[..., dict[str, Any]]:
     """Issues a permit as the officer of Gaoyou; gives what the service answered."""
 
@@ -75,7 +53,7 @@ def issue(
             "valid_to": "2028-12-31",
             "annual_volume_m3": 200_000,
         }
-        answer = as_user("gaoyou").post("/api/permits", json=body | facts)
+        answer = log_in("gaoyou").post("/api/permits", json=body | facts)
         assert answer.status_code == 201, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -84,11 +62,11 @@ def issue(
 
 
 @pytest.fixture
-def enter(as_user: Callable[[str], TestClient]) -> Callable[..., Any]:
+def enter(log_in: Callable[[str], TestClient]) -> Callable[..., Any]:
     """Enters an event on a permit as it was shown; gives the answer."""
 
     def send(permit: dict[str, Any], event: str, *, who: str = "gaoyou", **given: Any) -> Any:
         body = {"event": event, "version": permit["version"]} | given
-        return as_user(who).post(f"/api/permits/{permit['id']}/events", json=body)
+        return log_in(who).post(f"/api/permits/{permit['id']}/events", json=body)
 
     return send

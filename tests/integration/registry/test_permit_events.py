@@ -140,13 +140,13 @@ def test_three_ends_are_three_things_and_no_ended_permit_changes(
     ("correct", {"facts": {"valid_to": "2023-01-01"}, "reason": "误"}, "ends_before_it_begins"),
 ])  # fmt: skip
 def test_what_breaks_a_rule_is_refused_with_its_reason_and_changes_nothing(
-    issue: Issue, enter: Enter, as_user: Any, event: str, given: Json, reason: str
+    issue: Issue, enter: Enter, log_in: Any, event: str, given: Json, reason: str
 ) -> None:
     permit = issue()
     answer = enter(permit, event, **given)
     assert answer.status_code == 400, answer.text
     assert reason in [error["reason"] for error in answer.json()["errors"]]
-    now = as_user("gaoyou").get(f"/api/permits/{permit['id']}").json()
+    now = log_in("gaoyou").get(f"/api/permits/{permit['id']}").json()
     assert now["version"] == 1 and len(now["history"]) == 1
 
 
@@ -197,9 +197,9 @@ def test_two_officers_at_once_one_is_told_who_was_first(
     assert "gaoyou" in refused["detail"] and "变更" in refused["detail"] and refused["expected"] == 2
 
 
-def test_the_version_may_come_as_an_etag(issue: Issue, enter: Enter, as_user: Any) -> None:
+def test_the_version_may_come_as_an_etag(issue: Issue, enter: Enter, log_in: Any) -> None:
     permit = issue()
-    web = as_user("gaoyou")
+    web = log_in("gaoyou")
     tag = web.get(f"/api/permits/{permit['id']}").headers["ETag"]
     address, body = f"/api/permits/{permit['id']}/events", {"event": "vary", "facts": {"purpose": "industry"}}
     assert web.post(address, json=body).status_code == 428
@@ -209,11 +209,11 @@ def test_the_version_may_come_as_an_etag(issue: Issue, enter: Enter, as_user: An
 
 
 def test_an_old_number_finds_its_permit_and_cannot_be_given_again(
-    issue: Issue, enter: Enter, as_user: Any
+    issue: Issue, enter: Enter, log_in: Any
 ) -> None:
     permit = issue()
     enter(permit, "renew", facts={"valid_to": "2033-12-31", "permit_no": "D321084G2028-0700"})
-    web = as_user("gaoyou")
+    web = log_in("gaoyou")
     for typed, former in ((permit["permit_no"], True), ("d321084g2028—0700", False)):
         found = web.get("/api/permits", params={"number": typed}).json()
         assert [(one["id"], one["former"]) for one in found] == [(permit["id"], former)]
@@ -225,7 +225,7 @@ def test_an_old_number_finds_its_permit_and_cannot_be_given_again(
 
 
 def test_a_county_cannot_change_the_permits_of_another(
-    issue: Issue, enter: Enter, as_user: Any, wells: dict[str, int]
+    issue: Issue, enter: Enter, log_in: Any, wells: dict[str, int]
 ) -> None:
     permit = issue()
     assert enter(permit, "vary", who="baoying", facts={"purpose": "industry"}).status_code == 404
@@ -236,33 +236,33 @@ def test_a_county_cannot_change_the_permits_of_another(
         "county_code": 321084,
         "valid_to": "2030-01-01",
     }
-    assert as_user("baoying").post("/api/permits", json=body).status_code == 403
-    web = as_user("gaoyou")
+    assert log_in("baoying").post("/api/permits", json=body).status_code == 403
+    web = log_in("gaoyou")
     web.cookies.clear()
     assert web.post("/api/permits", json=body).status_code == 401
 
 
 def test_a_well_in_another_county_is_allowed_and_flagged_and_follows(
-    issue: Issue, enter: Enter, wells: dict[str, int], services: Services, as_user: Any
+    issue: Issue, enter: Enter, wells: dict[str, int], services: Services, log_in: Any
 ) -> None:
     permit = issue()
     varied = enter(permit, "vary", who="admin", facts={"intakes": [wells["B1"]], "points": [{"name": "宝应井", "lon": 119.25, "lat": 32.1}]}).json()  # fmt: skip
     assert {(flag["code"], flag["field"]) for flag in varied["flags"]} == {("intake_elsewhere", "intakes"), ("intake_elsewhere", "points")}  # fmt: skip
     assert state(services, wells["B1"]) == "linked"
     # Baoying reads it, and may not change it; Gaoyou's cancellation reaches the well in Baoying.
-    assert as_user("baoying").get(f"/api/permits/{permit['id']}").json()["permit_no"] == permit["permit_no"]
+    assert log_in("baoying").get(f"/api/permits/{permit['id']}").json()["permit_no"] == permit["permit_no"]
     assert enter(varied, "cancel", who="baoying", ground="idle").status_code == 403
     assert enter(varied, "cancel", ground="idle").status_code == 201
     assert state(services, wells["B1"]) == "ended"
-    changes = as_user("baoying").get("/api/changes", params={"limit": 1000}).json()["items"]
+    changes = log_in("baoying").get("/api/changes", params={"limit": 1000}).json()["items"]
     assert changes[-1]["entity_id"] == wells["B1"] and changes[-1]["facts"]["permit_state"] == "ended"
 
 
-def test_wells_come_under_a_permit_and_leave_it(issue: Issue, enter: Enter, as_user: Any, services: Services, wells: dict[str, int]) -> None:  # fmt: skip
+def test_wells_come_under_a_permit_and_leave_it(issue: Issue, enter: Enter, log_in: Any, services: Services, wells: dict[str, int]) -> None:  # fmt: skip
     permit = issue(intakes=["W1", "W2"])
     changed = enter(permit, "vary", facts={"intakes": ["W2", "W3"]}, effective_on="2025-07-01").json()
     assert [i["code"] for i in changed["intakes"]] == ["W2", "W3"]
-    web = as_user("gaoyou")
+    web = log_in("gaoyou")
 
     def codes(day: str) -> list[str]:
         then = web.get(f"/api/permits/{permit['id']}", params={"datetime": day}).json()
@@ -275,11 +275,11 @@ def test_wells_come_under_a_permit_and_leave_it(issue: Issue, enter: Enter, as_u
     assert [i["code"] for i in then["intakes"]] == ["W1", "W2"]
 
 
-def test_the_past_of_one_entry_and_what_each_version_changed(issue: Issue, enter: Enter, as_user: Any, wells: dict[str, int]) -> None:  # fmt: skip
+def test_the_past_of_one_entry_and_what_each_version_changed(issue: Issue, enter: Enter, log_in: Any, wells: dict[str, int]) -> None:  # fmt: skip
     permit = issue(intakes=["W1"])
     varied = enter(permit, "vary", facts={"annual_volume_m3": 90_000}, effective_on="2025-01-01", document_no="邮水〔2025〕1号").json()  # fmt: skip
     enter(varied, "cancel", ground="idle", effective_on="2026-02-01")
-    web = as_user("gaoyou")
+    web = log_in("gaoyou")
     address = f"/api/permits/{permit['id']}"
 
     def then(day: str) -> tuple[str, float, float]:
@@ -310,8 +310,8 @@ def test_the_past_of_one_entry_and_what_each_version_changed(issue: Issue, enter
     assert web.get("/api/permits/999999/versions").status_code == web.get("/api/intakes/999999/versions").status_code == 404  # fmt: skip
 
 
-def test_numbers_are_read_into_parts(as_user: Any) -> None:
-    web = as_user("gaoyou")
+def test_numbers_are_read_into_parts(log_in: Any) -> None:
+    web = log_in("gaoyou")
     told = web.get("/api/numbers/permit", params={"text": "C15030362021-0093"}).json()
     assert (
         told["number"]["text"] == "C150303G2021-0093"
