@@ -93,8 +93,10 @@ class Interpreter:
         ]
         if missing:
             wanted = "、".join(f"{s.title} ({s.name})" for s in missing)
+            there = "、".join([h for h in headings if h != EXCESS][:40])
             raise InvalidInput(
-                f"文件缺少必需的列: {wanted} (required columns are missing); 列: {', '.join(headings[:40])}",
+                f"文件缺少必需的列：{wanted}；文件里的列：{there} "
+                f"(required columns are missing: {', '.join(s.name for s in missing)})",
                 field=missing[0].name,
                 expected=wanted,
             )
