@@ -40,17 +40,19 @@ class Stream:
         """Server-sent events, until the process stops: `hello`, then `change` as things change."""
         forget = self._versions.listen(self.hear)
         stopping = asyncio.create_task(self._versions.until_stopped())
+        stopping.add_done_callback(lambda _: self._told.set())
         try:
             yield b"retry: 3000\n" + event("hello", {"layers": self._known(self._layers)})
             while not self._versions.stopped:
-                told = asyncio.create_task(self._told.wait())
-                await asyncio.wait({told, stopping}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
-                told.cancel()
-                if stopping.done():
-                    return
-                if not self._told.is_set():
+                try:
+                    # Not as a task of its own, which would be left waiting when the reader goes.
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await self._told.wait()
+                except TimeoutError:
                     yield b": \n\n"
                     continue
+                if stopping.done():
+                    return
                 news, self._news = self._news, {}
                 self._told.clear()
                 where = {layer: places(boxes) for layer, boxes in news.items()}

@@ -1,7 +1,11 @@
-"""Where the stream of changes says that something changed."""
+"""Where the stream of changes says that something changed, and what it leaves behind."""
 
-from app.changes.stream import PLACES, places
+import asyncio
+
+from app.changes.stream import PLACES, Stream, places
+from tiles.address import PUBLIC
 from tiles.keys import WORLD, world
+from tiles.versions import Versions
 
 
 def box(lon: float, lat: float) -> tuple[int, int, int, int]:
@@ -24,3 +28,22 @@ def test_many_points_are_told_as_few_places_that_hold_them_all() -> None:
 
 def test_a_layer_that_changed_as_a_whole_may_be_anywhere() -> None:
     assert places({(0, 0, WORLD - 1, WORLD - 1), box(119, 32)}) is None
+
+
+def test_a_stream_whose_reader_goes_leaves_nothing_running() -> None:
+    """What still waits when the loop ends is reported as "Task was destroyed but it is pending"."""
+
+    async def left_behind() -> set[asyncio.Task[None]]:
+        # Nothing is read: a stream hears of changes, and asks no database.
+        versions = Versions(None, "")  # type: ignore[arg-type]
+        before = asyncio.all_tasks()
+        events = Stream(versions, PUBLIC, ("intakes",)).events()
+        assert (await anext(events)).startswith(b"retry")
+        reader = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0.01)
+        reader.cancel()
+        await asyncio.wait({reader})
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - before
+
+    assert asyncio.run(left_behind()) == set()
