@@ -36,6 +36,8 @@ NONE = "\udcff"
 """The byte ff, which no UTF-8 has, as `surrogateescape` reads it: there is no text."""
 ESCAPED = re.compile('["\\\\\x01-\x1f]')
 """What JSON wants escaped."""
+BYTES = "latin-1"
+"""A character for each byte: UTF-8 that is put together and sent on need not be understood."""
 OTHER = 255
 """A value that the declaration does not list. What has one is read from the view."""
 READ = (Path(__file__).parent / "sql" / "sheets.sql").read_text("utf-8")
@@ -211,20 +213,20 @@ class Sheets:
         return [None if gone else value for value, gone in zip(found, missing.tolist(), strict=True)] if missing.any() else found  # fmt: skip
 
     def json(self, name: str, at: Array) -> list[str] | None:
-        """The same as JSON texts, as orjson writes them, a column at a time."""
+        """The same as JSON texts, as orjson writes them, a column at a time; in the characters of `BYTES`."""
         one = fields(self.layer)[name]
         if one.kind == "county":
             return numbers_json(self.counties[at].astype(np.int64))
         sent = self._columns[name]
         if not one.kind:
-            text = sent.decode("utf-8", "surrogateescape")
+            text = sent.decode(BYTES)
             if ESCAPED.search(text):
-                return [orjson.dumps(value).decode() for value in self.values(name, at) or ()]
+                return [orjson.dumps(value).decode(BYTES) for value in self.values(name, at) or ()]
             quoted = '"' + text.replace("\0", '"\0"') + '"'
-            return _picked(quoted.replace(f'"{NONE}"', "null").split("\0"), at)
+            return _picked(quoted.replace('"\xff"', "null").split("\0"), at)
         if one.kind == "u1":
             digits = np.frombuffer(sent, np.uint8)[at]
-            told = ["null", *(orjson.dumps(value).decode() for value in one.values)]
+            told = ["null", *(orjson.dumps(value).decode(BYTES) for value in one.values)]
             return None if (digits == OTHER).any() else [told[i] for i in digits.tolist()]
         data = arrays.numbers(sent, one.kind)[at]
         if one.kind == "i8":
@@ -234,8 +236,9 @@ class Sheets:
 
 
 def numbers_json(data: Array) -> list[str]:
-    """A text each; NaN is null."""
-    return orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
+    """A text each, or one of both where two numbers belong together; NaN is null."""
+    text = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode(BYTES)
+    return text[1:-1].split(",") if data.ndim == 1 else text[2:-2].split("],[")
 
 
 def _picked(texts: list[str], at: Array) -> list[str]:

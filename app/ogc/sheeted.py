@@ -56,13 +56,13 @@ class Found:
             return b"[]"
         columns = [sheets.numbers_json(read.ids[at])]
         if self.query.geometry:
-            columns += [sheets.numbers_json(axis) for axis in self._axes()]
+            columns.append(sheets.numbers_json(np.stack(self._axes(), axis=1)))
         for name in self.names:
             texts = read.json(name, at)
             if texts is None:
                 return None
             columns.append(texts)
-        return f"[{','.join(_features(self.names, self.query.geometry)(*columns))}]".encode()
+        return f"[{','.join(_features(self.names, self.query.geometry)(*columns))}]".encode(sheets.BYTES)
 
     def _axes(self) -> list[npt.NDArray[np.float64]]:
         """Coordinates, as the form's own SQL rounds them."""
@@ -73,10 +73,10 @@ class Found:
 @lru_cache(maxsize=512)
 def _features(names: tuple[str, ...], geometry: bool) -> Callable[..., list[str]]:
     """Makes GeoJSON of columns of JSON texts. Compiled, with the names of the declaration as literals, as those of a form."""
-    place = '{{"type":"Point","coordinates":[{x},{y}]}}' if geometry else "null"
+    place = '{{"type":"Point","coordinates":[{xy}]}}' if geometry else "null"
     told = ",".join(f'"{name}":{{p{i}}}' for i, name in enumerate(names))
     text = '{{"type":"Feature","id":{id},"geometry":' + place + ',"properties":{{' + told + "}}}}"
-    columns = ", ".join(["id", *(("x", "y") if geometry else ()), *(f"p{i}" for i in range(len(names)))])
+    columns = ", ".join(["id", *(("xy",) if geometry else ()), *(f"p{i}" for i in range(len(names)))])
     source = f"lambda *columns: [f{text!r} for {columns}, in zip(*columns)]"
     made: Callable[..., list[str]] = eval(source, {})  # noqa: S307 - declared names only
     return made
