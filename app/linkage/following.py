@@ -164,5 +164,19 @@ def newest(services: Services, session: Session) -> Known | None:
         parts = session.execute(
             text("select model -> 'parts' from shuitu.link_runs where id = :id"), {"id": row.id}
         ).scalar_one()
-        kept = services.parts[READER] = Known(row.id, parts, float(row.confirm_at), float(row.doubt_at))
-    return kept
+        kept = services.parts[READER] = Known(
+            row.id, _usable(row.id, parts), float(row.confirm_at), float(row.doubt_at)
+        )
+    return kept if any(kept.parts.values()) else None
+
+
+def _usable(run_id: int, parts: dict[str, Any]) -> dict[str, Any]:
+    """The models that this release reads. Without any nothing is followed, and no link is weakened, until the next run."""
+    from app.linkage.engine.model import VERSION
+
+    found = {lo: model for lo, model in parts.items() if model and model.get("version") == VERSION}
+    if not found and any(parts.values()):
+        log.warning(
+            "links do not follow: the model is of another release; start a run of the linkage", run_id=run_id
+        )
+    return found

@@ -115,6 +115,32 @@ def test_what_is_not_settled_yet_is_read_when_it_is(world: World, services: Serv
     assert following.follow(services) == 2
 
 
+def test_a_model_of_another_release_weakens_nothing(world: World, services: Services) -> None:
+    """After an upgrade that reads no older models links stay as they are until the next run."""
+    caught_up(services)
+    name = next(one for one in world.intakes if one.startswith(f"{BAOYING}I") and world.links(one))
+    before = (world.links(name), world.outcome(name))
+    other = (
+        "update shuitu.link_runs set model = replace(model::text, '\"version\": 1', '\"version\": 0')::jsonb"
+    )
+    with world.session() as session:
+        (model,) = session.execute(text("select model::text from shuitu.link_runs")).one()
+        session.execute(text(other))
+    services.parts.pop(following.READER)
+    try:
+        change(world, services, name, name="另一口井", degrees=0.05)
+        assert following.follow(services) == 0  # what changed was passed over, as it is before the first run
+        assert (world.links(name), world.outcome(name)) == before
+    finally:
+        with world.session() as session:
+            session.execute(
+                text("update shuitu.link_runs set model = cast(:model as jsonb)"), {"model": model}
+            )
+        services.parts.pop(following.READER)
+    change(world, services, name, name="又一口井")
+    assert not world.links(name)
+
+
 # ── links that weaken ───────────────────────────────────────────────────────────────────────────────
 
 

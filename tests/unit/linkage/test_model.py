@@ -1,6 +1,7 @@
 """One definition of the comparisons: Splink's SQL, the arrays and a kept model say the same."""
 
 import json
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.linkage.engine import splinking
+from app.linkage.engine import score, splinking
 from app.linkage.engine.blocking import Blocks
 from app.linkage.engine.calibrating import applied, fitted
 from app.linkage.engine.commonness import Commonness
@@ -77,6 +78,17 @@ def test_a_model_survives_being_kept() -> None:
 def test_a_model_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version"):
         Model.from_json({"version": 0})
+
+
+def test_a_model_of_an_older_release_says_what_it_said() -> None:
+    """A store keeps the model of its last run over an upgrade. The file was written before look-alikes counted by overlap."""
+    kept = json.loads(Path(__file__).with_name("kept_model.json").read_text("utf-8"))
+    made = make(80, seed=21)
+    now = {(p["a"], p["b"]): p["probability"] for p in score(made.a, made.b, kept["model"]).to_pylist()}
+    assert len(kept["pairs"]) > 50
+    assert {(a, b): now.get((a, b)) for a, b, _ in kept["pairs"]} == pytest.approx(
+        {(a, b): p for a, b, p in kept["pairs"]}, abs=1e-3
+    )
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9))
