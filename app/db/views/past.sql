@@ -61,9 +61,11 @@ $$;
 -- Where an intake stood in the review at the end of a day. (Reviews are dated by the day they were recorded: what was
 -- known and what held are one.)
 create or replace view map.review_versions as
-  select r.intake_id, r.id, r.state, r.published_on, map.recorded_day(b.submitted_at) as submitted_on,
+  -- The batch is looked up for each item: joined, the planner goes through all batches for each intake.
+  select r.intake_id, r.id, r.state, r.published_on,
+         map.recorded_day((select b.submitted_at from shuitu.review_batches b where b.id = r.batch_id)) as submitted_on,
          map.recorded_day(r.closed_at) as closed_on
-  from shuitu.review_items r join shuitu.review_batches b on b.id = r.batch_id
+  from shuitu.review_items r
   where r.state not in ('draft', 'withdrawn');
 create or replace function map.review_at(intake bigint, on_date date)
 returns table (review_state text, published_on date) language sql stable parallel safe as $$
