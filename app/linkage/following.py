@@ -141,6 +141,7 @@ class Known:
     parts: dict[str, Any]
     confirm_at: float
     doubt_at: float
+    readable: bool = True
 
     def of(self, county: int) -> Any:
         """The model of the province, else of any: what a name or a distance is worth differs little."""
@@ -165,17 +166,17 @@ def newest(services: Services, session: Session) -> Known | None:
             text("select model -> 'parts' from shuitu.link_runs where id = :id"), {"id": row.id}
         ).scalar_one()
         kept = services.parts[READER] = Known(
-            row.id, _usable(row.id, parts), float(row.confirm_at), float(row.doubt_at)
+            row.id, parts, float(row.confirm_at), float(row.doubt_at), _readable(row.id, parts)
         )
-    return kept if any(kept.parts.values()) else None
+    return kept if kept.readable else None
 
 
-def _usable(run_id: int, parts: dict[str, Any]) -> dict[str, Any]:
-    """The models that this release reads. Without any nothing is followed, and no link is weakened, until the next run."""
+def _readable(run_id: int, parts: dict[str, Any]) -> bool:
+    """Whether this release reads the models. If not, nothing is followed and no link weakened until the next run."""
     from app.linkage.engine.model import VERSION
 
-    found = {lo: model for lo, model in parts.items() if model and model.get("version") == VERSION}
-    if not found and any(parts.values()):
+    found = all(model.get("version") == VERSION for model in parts.values() if model)
+    if not found:
         log.warning(
             "links do not follow: the model is of another release; start a run of the linkage", run_id=run_id
         )
