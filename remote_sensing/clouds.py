@@ -4,7 +4,7 @@ Dark flood water over plants has the very spectrum of shaded plants, so no rule 
 away: only where a cloud stands near enough to cast a shadow are dark pixels asked for more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,10 @@ LEAST_M = 150.0
 REACH_M = 6_000.0
 """How far a shadow falls from its cloud: 3 km of height, the sun 27° high."""
 MATCH = 0.4
-"""Share of the clouds that must fall on dark land when they are moved along the light, else no shadow is told."""
+"""Share of the clouds that must fall on dark land when they are moved along the light, else no shadow is told …"""
+BY_CHANCE = 2.0
+"""… and more by this many times the dark share of all land: where floods darken much of it, large clouds match
+some of it wherever they are moved (shares of .5 to .6, against .8 and more of true shadows)."""
 HEIGHTS = (0.5, 1.5)
 """Other clouds of the scene stand this much lower or higher than those that match best."""
 DARK = 0.15
@@ -47,19 +50,26 @@ class Shadows:
     """What the darkest pixels of the scene read, by band: light that never touched the ground."""
     height: int
     width: int
+    cloud: Bools
+    """The clouds themselves, on a coarse grid too."""
 
     def __bool__(self) -> bool:
         return bool(self.zone.any())
 
     def within(self, row: int, col: int, shape: tuple[int, int]) -> Bools:
         """The zone over a block of the scene, one entry a pixel."""
+        return self._over(self.zone, row, col, shape)
+
+    def clouded(self, row: int, col: int, shape: tuple[int, int]) -> Bools | None:
+        """The clouds over a block of the scene; None if the scene has none."""
+        return self._over(self.cloud, row, col, shape) if self.cloud.any() else None
+
+    def _over(self, plane: Bools, row: int, col: int, shape: tuple[int, int]) -> Bools:
         rows = np.clip(
-            (np.arange(row, row + shape[0]) * self.zone.shape[0]) // self.height, 0, self.zone.shape[0] - 1
+            (np.arange(row, row + shape[0]) * plane.shape[0]) // self.height, 0, plane.shape[0] - 1
         )
-        cols = np.clip(
-            (np.arange(col, col + shape[1]) * self.zone.shape[1]) // self.width, 0, self.zone.shape[1] - 1
-        )
-        return np.asarray(self.zone[rows[:, None], cols[None, :]])
+        cols = np.clip((np.arange(col, col + shape[1]) * plane.shape[1]) // self.width, 0, plane.shape[1] - 1)
+        return np.asarray(plane[rows[:, None], cols[None, :]])
 
     def shaded(self, bands: dict[str, Floats]) -> Bools:
         """Dark pixels whose green, without haze, does not stand out from their infrared: shaded land."""
@@ -108,11 +118,11 @@ def _tells_shadow(scene: Scene) -> bool:
     return "scl" in scene.bands or any(shadow and name in scene.bands for name, (shadow, _) in BITS.items())
 
 
-NONE = Shadows(np.zeros((1, 1), bool), {}, 1, 1)
+NONE = Shadows(np.zeros((1, 1), bool), {}, 1, 1, np.zeros((1, 1), bool))
 
 
 def shadows_of(scene: Scene) -> Shadows:
-    """Where cloud shadow may lie in a scene. Nowhere if it shows no cloud, or is no reflectance."""
+    """Where clouds and their shadows may lie in a scene. Nowhere if it shows no cloud, or is no reflectance."""
     if not scene.calibrated:
         return NONE
     small, cloud, pixel_m = _small(scene)
@@ -120,16 +130,18 @@ def shadows_of(scene: Scene) -> Shadows:
     if not cloud.any() and not told:
         return NONE
     haze = {n: float(np.nanpercentile(values, 0.1)) for n, values in small.items()}
-    whole = Shadows(np.ones((1, 1), bool), haze, scene.grid.height, scene.grid.width)
+    # A cloud's soft edge is cloud.
+    around = ndimage.binary_dilation(cloud, iterations=2)
+    whole = Shadows(np.ones((1, 1), bool), haze, scene.grid.height, scene.grid.width, around)
     if told:
         return whole
     # What is matched is darker than the land is: where all land is dark, every shift would fit.
     lit = small["nir"][~cloud & np.isfinite(small["nir"])]
     if not lit.size:  # nothing but cloud
-        return NONE
+        return replace(whole, zone=np.zeros((1, 1), bool))
     dark = whole.shaded(small) & (small["nir"] < DARKER * np.median(lit)) & ~cloud
     zone = _cast(cloud, dark, max(2, round(REACH_M / pixel_m)))
-    return Shadows(zone, haze, scene.grid.height, scene.grid.width)
+    return replace(whole, zone=zone)
 
 
 def _small(scene: Scene) -> tuple[dict[str, Floats], Bools, float]:
@@ -170,7 +182,7 @@ def _cast(cloud: Bools, dark: Bools, reach: int) -> Bools:
     share = np.where(room >= 0.25 * cloud.sum(), overlap / np.maximum(room, 1), 0)
     dy, dx = np.ogrid[-reach : reach + 1, -reach : reach + 1]
     share[(dy * dy + dx * dx > reach * reach) | (dy * dy + dx * dx < 4)] = 0
-    if share.max() < MATCH:
+    if share.max() < MATCH + BY_CHANCE * dark.sum() / max(1, (~cloud).sum()):
         return np.zeros(cloud.shape, bool)
     y, x = np.unravel_index(int(np.argmax(share)), share.shape)
     zone = np.zeros(cloud.shape, bool)

@@ -12,6 +12,7 @@ from remote_sensing.strips import HALO, Piece
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
 CODE = {"water_body": 1, "irrigated_land": 2}
 """Kind in the codes of a mask."""
 
@@ -49,13 +50,15 @@ class Masks:
                 block = {name: values[HALO:-HALO, HALO:-HALO] for name, values in around.items()}
                 water.index(self.water, block, index[at])
                 if "water_body" in self.kinds:
-                    limit = water.threshold(self.water, index[at])
+                    corner = int(piece.window.row_off) + r0, int(piece.window.col_off) + c0
+                    limit = water.threshold(
+                        self.water, self._in_view(index[at], corner, told and told[0][at])
+                    )
                     if self.water.smooth:
                         self._smoothed(around, limit, codes[at])
                     else:
                         water.mark(self.water, index[at], block, limit, codes[at])
                     if self.shadows:
-                        corner = int(piece.window.row_off) + r0, int(piece.window.col_off) + c0
                         zone = told[1][at] if told else self.shadows.within(*corner, index[at].shape)
                         codes[at][zone & self.shadows.shaded(block)] = 0
                 if "irrigated_land" in self.kinds:
@@ -63,6 +66,12 @@ class Masks:
         if told:
             codes[told[0]] = 0
         return codes, index
+
+    def _in_view(self, values: Floats, corner: tuple[int, int], hidden: Bools | None) -> Floats:
+        """The index of a block where clouds leave it in view: beside land, a cloud would make a mode of its own."""
+        if hidden is None:
+            hidden = self.shadows.clouded(*corner, values.shape)
+        return values if hidden is None or not hidden.any() else np.where(hidden, np.float32(np.nan), values)
 
     def _smoothed(self, around: Mapping[str, Floats], limit: float, codes: Codes) -> None:
         """A block marked with one pixel around it, which the majority of its border needs."""

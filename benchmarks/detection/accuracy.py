@@ -182,6 +182,18 @@ def skies(imagery: Path) -> list[dict[str, Any]]:
     return made
 
 
+def cloudy(imagery: Path) -> list[dict[str, Any]]:
+    """What a large cloud leaves in view, judged alone: a cloud must not turn what lies beside it into its shadow."""
+    made = []
+    for file, label in (*WATER[:2], WATER[7]):
+        scene = open_scenes(imagery / file)[0]
+        truth = labels.read(imagery / label, scene, "water_body")
+        with tempfile.TemporaryDirectory() as folder:
+            found = shadows.beside(scene, truth, Path(folder))
+        made.append({"scene": str(Path(file).parent), **found})
+    return made
+
+
 def waters(boundaries: Path) -> list[dict[str, Any]]:
     """Rivers and lakes of China's map told apart by shape alone."""
     drawn = gpd.read_file(boundaries / "cn_hydro_4m_ngcc.gpkg", layer="water_polygons").to_crs("+proj=aea +lat_1=25 +lat_2=47 +lon_0=105")  # fmt: skip
@@ -213,6 +225,7 @@ def main() -> None:
         "sensors": lambda: other_sensors(imagery),
         "clothes": lambda: dressed(imagery),
         "shadow": lambda: skies(imagery),
+        "cloud": lambda: cloudy(imagery),
         "kinds": lambda: waters(given.data / "boundaries"),
         "fields": lambda: masks(imagery, FIELDS, "irrigated_land"),
         "change": lambda: changes(imagery),

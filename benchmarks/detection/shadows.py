@@ -8,7 +8,7 @@ import rasterio
 from rasterio.windows import Window
 from scipy import ndimage
 
-from remote_sensing import evaluate
+from remote_sensing import evaluate, labels, scoring
 from remote_sensing.scene import Scene, open_scenes
 
 DIFFUSE = {"blue": 0.45, "green": 0.38, "red": 0.32, "nir": 0.25, "swir16": 0.2, "swir22": 0.2}
@@ -59,6 +59,27 @@ def measured(scene: Scene, folder: Path, level: str) -> dict[str, float]:
         clear = plain & ~cloud & ~shadow
         kept.append(float((mask & clear).sum() / max(1, clear.sum())))
     return {"false, mean": float(np.mean(false)), "false, worst": max(false), "kept": float(np.mean(kept))}
+
+
+HIDDEN = (0.3, 0.5, 0.7)
+
+
+def beside(scene: Scene, truth: labels.Label, folder: Path) -> dict[str, float]:
+    """IoU of what a cloud over the left part of a scene leaves in view, and of the same pixels without the cloud."""
+    grid = scene.grid
+    names = [n for n in NAMES if n in scene.bands]
+    bands = scene.read_bands(names, Window(0, 0, grid.width, grid.height))
+    plain = evaluate.mask_by_us(scene, "water_body")
+    rough = 0.55 + 0.05 * ndimage.gaussian_filter(np.random.default_rng(0).standard_normal(plain.shape), 4)
+    made = {}
+    for share in HIDDEN:
+        cut = round(share * grid.width)
+        cloudy = {n: np.concatenate([rough[:, :cut], values[:, cut:]], axis=1) for n, values in bands.items()}
+        mask = evaluate.mask_by_us(_written(folder / f"{cut}.tif", cloudy, scene), "water_body")
+        clear = truth.judged & (np.arange(grid.width) >= cut)
+        for name, found in (("beside", mask), ("without", plain)):
+            made[f"{share:.0%} {name}"] = scoring.counts(found, truth.truth, clear).figures()["iou"]
+    return made
 
 
 def _written(path: Path, bands: dict[str, Any], like: Scene) -> Scene:

@@ -12,6 +12,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine, from_origin
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from app.screening.cli import evaluate_commands
@@ -459,6 +460,35 @@ def test_what_a_scene_says_of_clouds_is_believed_and_of_shadow_only_on_dull_land
     assert not mask[15:60, 15:60].any()  # a pond under cloud
     assert not mask[90:110, 130:150].any()
     assert mask[120:145, 30:70].mean() > 0.95  # a pond that the classes call shadow
+
+
+def test_a_large_cloud_beside_a_flood_does_not_turn_the_flood_into_its_shadow(tmp_path: Path) -> None:
+    rough = ndimage.gaussian_filter(np.random.default_rng(5).standard_normal((300, 300)), 8)
+    flood = rough > np.quantile(rough, 0.7)
+    array = pixels(size=300, ponds=()) / 10_000
+    array[:, flood] = (np.array(POND) / 10_000)[:, None]
+    clear = evaluate.mask_by_us(open_scenes(write(tmp_path / "clear.tif", array.astype(np.float32), NAMES))[0], "water_body")  # fmt: skip
+    array[:, :, :100] = np.array([0.5, 0.5, 0.5, 0.52, 0.4, 0.3])[:, None, None]
+    cloudy = evaluate.mask_by_us(open_scenes(write(tmp_path / "cloudy.tif", array.astype(np.float32), NAMES))[0], "water_body")  # fmt: skip
+    assert clear[:, 100:].mean() > 0.2
+    assert (cloudy & clear)[:, 100:].sum() > 0.98 * clear[:, 100:].sum()
+    assert not cloudy[:, :100].any()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_cloud_is_no_mode_that_moves_the_limit_of_water(told: bool, tmp_path: Path) -> None:
+    array = pixels(size=300, ponds=((220, 220, 40, 40),)) / 10_000
+    array[3][array[3] > 0.1] *= 0.65  # dry land: half way to a cloud the index passes for that of water
+    array[:, 20:60, 220:280] = np.array([0.10, 0.115, 0.125, 0.13, 0.1, 0.1])[:, None, None]  # damp ground
+    array[:, :, :120] = np.array([0.5, 0.5, 0.5, 0.52, 0.4, 0.3])[:, None, None]
+    bands, names = array[:4] * 10_000, NAMES[:4]
+    if told:
+        classes = np.where(np.arange(300) < 120, 9, 4) * np.ones((1, 300, 1))
+        bands, names = np.concatenate([bands, classes]), (*names, "SCL")
+    scene = open_scenes(write(tmp_path / "s.tif", bands.astype(np.uint16), names))[0]
+    mask = evaluate.mask_by_us(scene, "water_body")
+    assert mask[220:260, 220:260].all()
+    assert mask.sum() == 1600
 
 
 def test_snow_and_greenhouses_are_no_clouds(tmp_path: Path) -> None:
