@@ -11,9 +11,12 @@ const queries = new QueryClient({
 	defaultOptions: {
 		queries: {
 			refetchOnWindowFocus: false,
+			// A machine without the internet may well reach the service: it is on a network of its own, or on the machine itself.
+			networkMode: "always",
 			// What the server refused stays refused; a lost connection may come back.
 			retry: (failures, error) => !(error instanceof Problem && error.status < 500) && failures < 2,
 		},
+		mutations: { networkMode: "always" },
 	},
 });
 

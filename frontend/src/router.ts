@@ -46,7 +46,12 @@ export const router = createRouter({
 			props: (route) => ({ layer: route.params.layer, id: Number(route.params.id) }),
 			meta: { page: true },
 		},
-		{ path: "/:rest(.*)*", redirect: "/" },
+		{
+			path: "/:rest(.*)*",
+			name: "missing",
+			component: () => import("./panels/MissingPage.vue"),
+			meta: { page: true },
+		},
 	],
 });
 bind(router);

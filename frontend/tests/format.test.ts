@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { area, count, date, distance, fieldValue, position, share, shortCount, volume } from "@/lib/format";
+import {
+	area,
+	count,
+	date,
+	distance,
+	fieldValue,
+	moment,
+	position,
+	share,
+	shortCount,
+	volume,
+} from "@/lib/format";
 
 describe("volumes", () => {
 	it("are 万m³ with at most four decimals, trailing zeros cut", () => {
@@ -39,6 +50,7 @@ it("keeps the day of a bare date in every time zone", () => {
 	expect(date("2026-03-01", "zh")).toBe("2026-03-01");
 	expect(date("2026-03-01", "en")).toBe("1 Mar 2026");
 	expect(date(null, "zh")).toBe("—");
+	expect(date("2026-02-28T17:30:00Z", "zh")).toBe("2026-03-01");
 });
 
 it("gives areas, distances and positions their unit", () => {
@@ -73,4 +85,10 @@ describe("values of declared fields", () => {
 		expect(fieldValue({ ...plain, type: "string" }, null, "zh")).toBe("—");
 		expect(fieldValue({ ...plain, type: "boolean" }, false, "zh")).toBe("否");
 	});
+});
+
+it("tells instants by China's clock, wherever the reader's machine stands", () => {
+	expect(moment("2026-11-30T20:38:00Z", "zh")).toBe("2026-12-01 04:38");
+	expect(moment("2026-12-01T01:05:00+09:00", "en")).toBe("1 Dec 2026 00:05");
+	expect(moment(null, "zh")).toBe("—");
 });

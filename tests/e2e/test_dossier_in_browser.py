@@ -2,22 +2,14 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
-from app.settings import ROOT
 from tests.e2e.conftest import Visit
 from tests.unit.documents.test_content import GPS, picture
 
-AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 PHOTO = {"name": "泵房外景.jpg", "mimeType": "image/jpeg", "buffer": picture(size=(640, 480), gps=GPS)}
 NO_PHOTO = {"name": "说明.jpg", "mimeType": "image/jpeg", "buffer": b"<html>not a photo</html>"}
-
-
-def complaints_of_axe(one: Visit) -> list[str]:
-    # By the protocol, for the page's policy lets no script in that is not its own.
-    one.page.evaluate(AXE.read_text("utf-8"))
-    found = one.look("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
-    return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found["violations"]]
 
 
 def test_photo_is_added_compared_with_the_place_and_withdrawn_with_a_reason(
@@ -37,7 +29,7 @@ def test_photo_is_added_compared_with_the_place_and_withdrawn_with_a_reason(
     assert one.facts("select actor_name from shuitu.documents where entity_id = 7") == "yangzhou"
     assert all("400" in complaint for complaint in one.complaints)  # the browser's own word on the refusal
     one.complaints.clear()
-    assert complaints_of_axe(one) == []
+    assert one.barriers() == []
 
     card.get_by_role("button", name="撤下").click()
     drawer.get_by_label("撤下的理由").fill("拍错了取水口")
@@ -82,7 +74,7 @@ def test_versions_tell_what_changed_and_links_lead_from_intake_to_permit_and_bac
     drawer.get_by_role("link", name="整页查看").click()
     expect(one.page.get_by_role("heading", level=1)).to_have_text("改名后的提水站")
     one.until("() => document.querySelector('img.picture')?.naturalWidth === 1044", "the picture of the map")
-    assert complaints_of_axe(one) == []
+    assert one.barriers() == []
     one.page.get_by_role("link", name="D3210").first.click()
     expect(one.page.get_by_text("取水许可档案")).to_be_visible()
     one.page.go_back()
@@ -90,6 +82,23 @@ def test_versions_tell_what_changed_and_links_lead_from_intake_to_permit_and_bac
     one.page.get_by_role("link", name="在地图上查看").click()
     expect(one.page.locator("aside.side")).to_contain_text("改名后的提水站")
     one.settle()
+    assert one.look("() => window.__map.getZoom()") == pytest.approx(14), "near enough to tell it from others"
+
+
+def test_the_picture_of_the_place_takes_its_room_while_it_is_drawn_and_tells_if_it_cannot_be(
+    visit: Callable[..., Visit],
+) -> None:
+    one = visit("yangzhou")
+    one.page.route("**/map.png*", lambda route: (one.page.wait_for_timeout(1500), route.continue_()))
+    one.page.goto(one.site.address + "/dossier/intakes/8")
+    expect(one.page.locator("img.picture.shimmer")).to_be_visible()
+    one.until("() => document.querySelector('img.picture')?.naturalWidth === 1044", "the picture of the map")
+    expect(one.page.locator("img.picture.shimmer")).to_have_count(0)
+    one.page.unroute("**/map.png*")
+    one.page.route("**/map.png*", lambda route: route.abort())
+    one.page.reload()
+    expect(one.page.get_by_role("alert")).to_contain_text("位置图")
+    one.complaints.clear()
 
 
 def test_a_dossier_on_paper_opens_from_the_drawer(visit: Callable[..., Visit]) -> None:
@@ -106,6 +115,6 @@ def test_the_public_is_asked_to_sign_in_and_told_nothing(visit: Callable[..., Vi
     one.page.goto(one.site.address + "/dossier/intakes/7")
     expect(one.page.get_by_role("link", name="登录")).to_be_visible()
     expect(one.page.locator("main")).not_to_contain_text("提水站")
-    assert complaints_of_axe(one) == []
+    assert one.barriers() == []
     assert all("401" in complaint for complaint in one.complaints)
     one.complaints.clear()

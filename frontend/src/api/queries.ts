@@ -58,6 +58,12 @@ export function useOwnRegion() {
 	});
 }
 
+/** Number of the basin agency that the account is of; null for every other. */
+export function useOwnBasin() {
+	const session = useSession();
+	return computed(() => session.data.value?.jurisdiction.basin ?? null);
+}
+
 export function useRegion(code: () => string | null) {
 	const account = useAccount();
 	return useQuery({

@@ -42,9 +42,15 @@ const en: Same<typeof zh> = {
 		demoLong: "All data on this site was generated for demonstration",
 		reviewNumber: "Map review no. {number}",
 		copied: "Copied",
+		system: "the system",
 		colon: "{a}: {b}",
 		semicolon: "{a}; {b}",
 		skip: "Skip to the map",
+	},
+	missing: {
+		title: "There is no such page",
+		what: "Nothing is at “{path}”: it may be mistyped, or an old link. No data is affected.",
+		home: "To the map",
 	},
 	desk: { total: "{n} in the list", more: "Show {n} more", keys: "Keys", bulk: "Decide by filter" },
 	place: {
@@ -422,7 +428,6 @@ const en: Same<typeof zh> = {
 		role: "Role",
 		jurisdiction: "Jurisdiction",
 		nation: "The whole country",
-		basin: "Basin agency {n}",
 		roles: {
 			public: "Public",
 			viewer: "Viewer",

@@ -16,5 +16,7 @@ export const lang = computed<Lang>(() => view.lang ?? recall("lang", ["zh", "en"
 export const t = i18n.global.t;
 /** A catalogue title in the language of the screen. */
 export const tt = (text: Text): string => title(text, lang.value);
+/** Who acted: a person's name, or that it was the system. */
+export const who = (name: string): string => (name.startsWith("system:") ? t("common.system") : name);
 /** Any error as a sentence in the language of the screen. */
 export const te = (error: unknown): string => sentence(error, lang.value);

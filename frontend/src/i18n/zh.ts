@@ -31,9 +31,15 @@ export default {
 		demoLong: "本站数据由程序生成，仅供演示",
 		reviewNumber: "审图号：{number}",
 		copied: "已复制",
+		system: "系统",
 		skip: "跳到地图",
 		colon: "{a}：{b}",
 		semicolon: "{a}；{b}",
+	},
+	missing: {
+		title: "没有这个页面",
+		what: "地址“{path}”不存在，可能输入有误，或链接已失效。数据没有受到影响。",
+		home: "到一张图",
 	},
 	desk: { total: "{n} 条", more: "再显示 {n} 条", keys: "快捷键", bulk: "批量判定" },
 	place: {
@@ -396,7 +402,6 @@ export default {
 		role: "角色",
 		jurisdiction: "辖区",
 		nation: "全国",
-		basin: "流域机构 {n}",
 		roles: { public: "公众", viewer: "查看员", analyst: "影像分析员", officer: "业务员", admin: "管理员" },
 		welcome: "已登录：{name}",
 		settings: "显示",

@@ -7,6 +7,7 @@ type Parts = { value: string; unit: string };
 
 const LOCALE = { zh: "zh-CN", en: "en-GB" } as const;
 const NONE = "—";
+const CHINA = "Asia/Shanghai";
 
 function decimals(value: number, most: number, lang: Lang): string {
 	return new Intl.NumberFormat(LOCALE[lang], { maximumFractionDigits: most }).format(value);
@@ -66,25 +67,33 @@ export function share(value: number, lang: Lang): string {
 	return `${decimals(value * 100, 0, lang)}%`;
 }
 
-/** A day: 2026-03-01 in Chinese, 1 Mar 2026 in English. A bare date is no instant and has no time zone. */
+/** A day: 2026-03-01 in Chinese, 1 Mar 2026 in English. A bare date is no instant and has no time zone; an instant's day
+ * is that of China. */
 export function date(iso: string | null | undefined, lang: Lang): string {
 	if (!iso) return NONE;
-	const bare = /^(\d{4})-(\d{2})-(\d{2})$/.exec(iso);
-	const at = bare ? new Date(Number(bare[1]), Number(bare[2]) - 1, Number(bare[3])) : new Date(iso);
+	const at = new Date(iso);
 	if (Number.isNaN(at.getTime())) return iso;
-	if (lang === "en") {
-		return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" }).format(at);
-	}
-	const two = (n: number) => String(n).padStart(2, "0");
-	return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+	const timeZone = iso.length === "2026-03-01".length ? "UTC" : CHINA;
+	// Swedes write days as ISO does.
+	if (lang === "zh") return new Intl.DateTimeFormat("sv-SE", { timeZone }).format(at);
+	return new Intl.DateTimeFormat("en-GB", {
+		day: "numeric",
+		month: "short",
+		year: "numeric",
+		timeZone,
+	}).format(at);
 }
 
-/** An instant, to the minute, in the clock of the reader. */
+/** An instant, to the minute, by China's clock: the one that terms and deadlines run by, and that papers print. */
 export function moment(iso: string | null | undefined, lang: Lang): string {
 	if (!iso) return NONE;
 	const at = new Date(iso);
 	if (Number.isNaN(at.getTime())) return iso;
-	const clock = `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
+	const clock = new Intl.DateTimeFormat("en-GB", {
+		hour: "2-digit",
+		minute: "2-digit",
+		timeZone: CHINA,
+	}).format(at);
 	return `${date(iso, lang)} ${clock}`;
 }
 

@@ -3,8 +3,9 @@
 import { computed, type WritableComputedRef } from "vue";
 import { useRoute, useRouter } from "vue-router";
 
-/** Makes the filters of an address: what one is unless said otherwise is left out there. */
-export function useInAddress() {
+/** Makes the filters of an address: what one is unless said otherwise is left out there. `mode`: whether a change is a
+ * step that "back" takes back. */
+export function useInAddress(mode: "push" | "replace" = "replace") {
 	const route = useRoute();
 	const router = useRouter();
 	const names: string[] = [];
@@ -14,7 +15,7 @@ export function useInAddress() {
 		return computed<string>({
 			get: () => (typeof route.query[name] === "string" ? route.query[name] : usual()),
 			set: (value) => {
-				void router.replace({ query: { ...route.query, [name]: value === usual() ? undefined : value } });
+				void router[mode]({ query: { ...route.query, [name]: value === usual() ? undefined : value } });
 			},
 		});
 	}

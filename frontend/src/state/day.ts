@@ -1,10 +1,12 @@
 /** Days of the map's past, in China's calendar: months count from the first that the slider reaches. */
 
+import { date } from "@/lib/format";
+
 export const earliest = "2010-01-01";
 const [FIRST_YEAR = 2010] = earliest.split("-").map(Number);
 
 export function today(): string {
-	return new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai" }).format(new Date());
+	return date(new Date().toISOString(), "zh");
 }
 
 /** A day as an address says it, or null: a date that exists, not before the first. */

@@ -1,11 +1,12 @@
 /** What the page of statistics is about, as the address says it; and the way from a figure to the map behind it. */
 
 import { computed } from "vue";
-import { type LocationQuery, useRoute, useRouter } from "vue-router";
+import { useRoute, useRouter } from "vue-router";
 import { api, body, json } from "@/api/client";
 import type { Bounds } from "@/api/pending";
 import type { components } from "@/api/schema";
 import { fitTo } from "@/map/instance";
+import { useInAddress } from "@/state/asked";
 import { useFilters } from "@/state/filters";
 import { type Filters, format, view } from "@/state/view";
 
@@ -30,27 +31,17 @@ export const read = <T>(path: "intakes" | "issuers" | "progress", query: Query):
 export const file = (path: string, query: Query, f: "xlsx" | "csv", lang: string): string =>
 	`/api/statistics/${path}?${search({ ...query, f, lang })}`;
 
-const text = (query: LocationQuery, name: string): string =>
-	typeof query[name] === "string" ? (query[name] as string) : "";
-
 export function useAsking() {
 	const route = useRoute();
 	const router = useRouter();
 	const { texts } = useFilters();
 
-	const setting = (name: string, fallback = "") =>
-		computed<string>({
-			get: () => text(route.query, name) || fallback,
-			set: (value) =>
-				void router.push({
-					query: { ...route.query, [name]: value && value !== fallback ? value : undefined },
-				}),
-		});
+	const { filter: setting } = useInAddress("push");
 	const tab = computed<Tab>(() => TABS.find((one) => one === route.query.tab) ?? "place");
 	const by = setting("by", "region");
 	const across = setting("across", "permit_state");
-	const basin = setting("basin");
-	const day = setting("day");
+	const basin = setting("basin", "");
+	const day = setting("day", "");
 	const filter = computed(() => texts.value.get("intakes") ?? "");
 
 	/** Place and day, as the API wants them. */

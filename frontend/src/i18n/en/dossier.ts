@@ -6,6 +6,8 @@ export default {
 	copy: "Copy link",
 	copied: "Link copied",
 	map: "Where it lies",
+	noMap:
+		"The map of the place could not be drawn just now; all else is complete. Reload the page to try again.",
 	more: "Dossier",
 	count: "{n}",
 	field: "Field",

@@ -6,6 +6,7 @@ export default {
 	copy: "复制链接",
 	copied: "链接已复制",
 	map: "位置示意",
+	noMap: "位置图暂时画不出来，其余内容不受影响；可刷新页面再试。",
 	more: "档案",
 	count: "{n}项",
 	field: "项目",
