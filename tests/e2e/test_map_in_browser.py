@@ -98,6 +98,16 @@ def test_search_by_name_by_coordinate_and_by_keyboard(visit: Callable[..., Visit
     one.until("() => !!window.__map.getLayer('pin')", "the pin")
 
 
+def test_a_machine_without_the_internet_asks_the_service_all_the_same(visit: Callable[..., Visit]) -> None:
+    one = visit("yangzhou")
+    one.open("/")
+    one.look("() => dispatchEvent(new Event('offline'))")  # as the browser says it, the service being at hand
+    one.page.keyboard.press("/")
+    one.page.keyboard.type("第30号提水站")
+    expect(one.page.locator("#search-hits").get_by_role("option").first).to_contain_text("第30号提水站")
+    one.page.keyboard.press("Escape")
+
+
 def test_language_and_theme_change_words_and_ground(visit: Callable[..., Visit]) -> None:
     one = visit("yangzhou")
     one.open("/")
@@ -123,6 +133,25 @@ def test_no_text_runs_out_of_a_phone(visit: Callable[..., Visit]) -> None:
     )
 
 
+def test_a_page_magnified_twofold_keeps_every_place_in_reach_and_shows_one_sheet_beside_the_map(
+    visit: Callable[..., Visit],
+) -> None:
+    one = visit("yangzhou", width=720, height=450)
+    one.open("/candidates")
+    rail = one.page.get_by_role("navigation", name="功能")
+    expect(rail.get_by_role("button", name="账号")).to_be_in_viewport()
+    panel = one.page.get_by_role("complementary", name="疑似未登记取水")
+    expect(panel.locator("[data-row]").first).to_be_visible()
+    one.page.keyboard.press("ArrowDown")
+    expect(one.page.locator("aside.side")).to_be_visible()
+    expect(panel).to_be_hidden()
+    before = one.page.url
+    one.page.keyboard.press("ArrowDown")
+    expect(one.page).not_to_have_url(before)  # the list is out of sight, and still walked
+    one.page.locator("aside.side").get_by_role("button", name="关闭").click()
+    expect(panel).to_be_visible()
+
+
 def test_every_source_type_has_its_shape(visit: Callable[..., Visit]) -> None:
     one = visit("yangzhou")
     one.open(CLOSE.replace("12/", "9/"))
@@ -130,6 +159,22 @@ def test_every_source_type_has_its_shape(visit: Callable[..., Visit]) -> None:
         "() => [...new Set(window.__map.queryRenderedFeatures({layers: ['intakes', 'intakes-shape']}).map(f => f.properties.source_type))]"
     )
     assert set(sources) == {"surface_water", "groundwater", "unconventional_water"}
+
+
+def test_a_basin_agency_is_named_where_it_looks(visit: Callable[..., Visit]) -> None:
+    one = visit("huaiwei")
+    one.open("/?open=account")
+    expect(one.page.get_by_role("navigation", name="行政区").get_by_role("button").first).to_have_text("淮委")
+    expect(one.page.locator("aside.side")).to_contain_text("淮委")
+
+
+def test_an_address_that_leads_nowhere_says_so_and_leads_to_the_map(visit: Callable[..., Visit]) -> None:
+    one = visit()
+    one.page.goto(one.site.address + "/matchign")
+    expect(one.page.get_by_role("heading", name="没有这个页面")).to_be_visible()
+    expect(one.page.locator("main")).to_contain_text("/matchign")
+    one.page.get_by_role("link", name="到一张图").click()
+    one.settle()
 
 
 @pytest.mark.parametrize("path", ["/candidates", "/import"])
