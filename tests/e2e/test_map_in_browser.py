@@ -162,7 +162,7 @@ def test_every_source_type_has_its_shape(visit: Callable[..., Visit]) -> None:
 
 
 def test_a_basin_agency_is_named_where_it_looks(visit: Callable[..., Visit]) -> None:
-    one = visit("huaiwei")
+    one = visit("basin")
     one.open("/?open=account")
     expect(one.page.get_by_role("navigation", name="行政区").get_by_role("button").first).to_have_text("淮委")
     expect(one.page.locator("aside.side")).to_contain_text("淮委")

@@ -183,7 +183,7 @@ def _accounts(session: Session) -> None:
     access.add_user(session, "yangzhou", PASSWORD, Role.OFFICER, yangzhou, "扬州市水利局")
     access.add_user(session, "nation", PASSWORD, Role.ADMIN, Jurisdiction.nation(), "水利部")
     access.add_user(session, "analyst", PASSWORD, Role.ANALYST, yangzhou, "影像分析员")
-    access.add_user(session, "huaiwei", PASSWORD, Role.OFFICER, Jurisdiction.of_basin(3), "淮河水利委员会")
+    access.add_user(session, "basin", PASSWORD, Role.OFFICER, Jurisdiction.of_basin(3), "淮河水利委员会")
 
 
 def _scenes(session: Session, folder: Path) -> list[int]:
