@@ -221,3 +221,27 @@ def test_wells_that_share_one_of_their_numbers_are_not_confirmed() -> None:
     left, right = [*rows, {**one, "name": "9号地1号井"}], [*rows, {**one, "name": "9号地2号井"}]
     pairs = link(pa.Table.from_pylist(left), pa.Table.from_pylist(right)).pairs.to_pylist()
     assert [p["decision"] for p in pairs if p["a"] == "x" == p["b"]] in ([], ["doubtful"])
+
+
+def rights(part: float, seed: int) -> tuple[pa.Table, pa.Table]:
+    """Four rights of each of 150 holders at one spot, each right in one of two registers and a part of them in both."""
+    draw = np.random.default_rng(seed)
+    spots = draw.uniform(0, 0.6, (150, 2)).repeat(4, axis=0) + np.array([119.0, 32.0])
+    in_a = draw.random(len(spots)) < 0.5
+    in_both = draw.random(len(spots)) < part
+    sides = []
+    for side, there in (("a", in_a | in_both), ("b", ~in_a | in_both)):
+        rows = [
+            {"id": f"{side}{k}", "holder": f"holder {k // 4 * 7919 % 1000:03d}x", "lon": lon, "lat": lat}
+            for k, (lon, lat) in enumerate(spots + draw.normal(0, 2e-5, spots.shape))
+            if there[k]
+        ]
+        sides.append(pa.Table.from_pylist(rows))
+    return sides[0], sides[1]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nobody_is_sure_of_look_alikes_where_registers_share_little(seed: int) -> None:
+    """Of rights that nothing tells apart, one in each register, a twentieth are the same."""
+    found = link(*rights(0.05, seed)).pairs.to_pylist()
+    assert not [p for p in found if p["decision"] == "confirmed" or p["probability"] > 0.8]
