@@ -159,7 +159,12 @@ def _named_methods(request: Request) -> list[str]:
     """The methods of an address that is itself that of an operation, and was taken for the value of another's path:
     /things/sums with POST beside /things/{number} with GET."""
     described = request.app.openapi()["paths"].get(request.url.path, {})
-    return sorted(method.upper() for method in described if method.upper() in (*METHODS, "HEAD"))
+    return _with_head([method for method in METHODS if method.lower() in described])
+
+
+def _with_head(methods: list[str]) -> list[str]:
+    """HEAD is answered wherever GET is (`app.heads`), and described nowhere."""
+    return ["GET", "HEAD", *methods[1:]] if methods[:1] == ["GET"] else methods
 
 
 def _not_allowed(request: Request, methods: list[str]) -> Response:
@@ -206,7 +211,7 @@ def methods_at(request: Request) -> list[str]:
     ]
     if found == ["OPTIONS"]:
         return []
-    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
+    return _with_head(found)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
