@@ -2,8 +2,10 @@
 
 The pair is the scene of `benchmarks.detection` and an earlier date of it: other noise, and every fifth piece without its
 water. The register has an intake at the water of three pieces in five, half of them without a permit, and others that
-stand about. Each run is a process of its own. Two workers are measured twice: two threads on one place, and two Dask
-processes on four places of a quarter of the size; the ratio is the time of one worker over twice the time of two.
+stand about. Each run is a process of its own. What two workers give is measured on smaller pairs (`--scaling-side`), twice:
+two threads on one place, and two Dask processes on four places of a quarter of the area; the ratio is the time of one
+worker over twice the time of two, by the clock, and so asks for an idle machine. What a run does in one thread alone is
+told in processor time, and bounds what more threads can give on any machine.
 """
 
 import argparse
@@ -85,14 +87,16 @@ def run_here(folder: Path, side: int, workers: int) -> dict[str, Any]:
         detect(opened(small), register(small[1]), options=options, out=Path(out))
         intakes, scenes = register(large[1]), opened(large)
         before = psutil.Process().memory_info().rss
-        started, used = time.perf_counter(), time.process_time()
+        started, used, alone = time.perf_counter(), time.process_time(), time.thread_time()
         found = detect(scenes, intakes, options=options, out=Path(out))
+        alone = time.thread_time() - alone
         seconds, processor = time.perf_counter() - started, time.process_time() - used
         peak = peak_mib()
     decoded = np.sum([decode(path, workers) for path in large], axis=0)
     return {
         "seconds": seconds,
         "processor": processor,
+        "alone": alone,
         "decode_seconds": float(decoded[0]),
         "decode_processor": float(decoded[1]),
         "before_mib": before / MIB,
@@ -142,21 +146,22 @@ def child(folder: Path, side: int, workers: int, what: str) -> dict[str, Any]:
     return made
 
 
-def measure(folder: Path, side: int, rounds: int, *, scaling: bool) -> list[Figure]:
-    for length in (side, side // 2, 600):
+def measure(folder: Path, side: int, rounds: int, scaling_side: int) -> list[Figure]:
+    """`scaling_side` 0: without one worker against two."""
+    for length in {side, 600, *((scaling_side, scaling_side // 2) if scaling_side else ())}:
         for path in pair(folder, length):
             decode(path, os.cpu_count() or 1)  # from here on the files are read from memory
     two = [child(folder, side, 2, "run") for _ in range(rounds)]
     figures = [*_figures(two, side)]
-    if scaling:
+    if scaling_side:
         # Alternating, so that what else the machine does weighs on all alike.
         every = [
-            {(w, k): child(folder, side, w, k) for w in (1, 2) for k in ("run", "places")}
+            {(w, k): child(folder, scaling_side, w, k) for w in (1, 2) for k in ("run", "places")}
             for _ in range(rounds)
         ]
         for kind, name in (
-            ("run", "two threads, one pair"),
-            ("places", f"two Dask workers, {PLACES} pairs of a quarter"),
+            ("run", f"two threads, one pair of {scaling_side}"),
+            ("places", f"two Dask workers, {PLACES} pairs of {scaling_side // 2}"),
         ):
             one, both = (statistics.median(e[w, kind]["seconds"] for e in every) for w in (1, 2))
             figures.append(Figure(name, both, "s", "one worker", one, one / both / 2, 0.9))
@@ -175,9 +180,12 @@ def _figures(runs: list[dict[str, Any]], side: int) -> list[Figure]:
     clock, processor = (
         statistics.median(run[f"decode_{key}"] / run[key] for run in runs) for key in ("seconds", "processor")
     )
+    alone = statistics.median(run["alone"] / run["processor"] for run in runs)
+    bound = f"more threads make it at most {1 / alone:.1f} times as fast, two {2 / (1 + alone):.2f} times"
     return [
         Figure("a pair to candidates", megapixels / middle["seconds"], "Mpx/s", "decoding both", megapixels / middle["decode_seconds"], clock, GOAL, note),
         Figure("a pair to candidates, processor time", 1e3 * middle["processor"] / megapixels, "ns/px", "decoding both", 1e3 * middle["decode_processor"] / megapixels, processor, GOAL),
+        Figure("a pair to candidates, in one thread alone", 100 * alone, "% of processor time", note=bound),
         Figure("a pair to candidates, peak memory", max(run["peak_mib"] for run in runs), "MiB", "before the scenes are opened", min(run["before_mib"] for run in runs)),
     ]  # fmt: skip
 
@@ -191,7 +199,11 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=SIDE, help=f"pixels along a side (default {SIDE})")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--data-dir", type=Path, help="keep the scenes here for the next time")
-    parser.add_argument("--no-scaling", action="store_true", help="leave out one worker against two")
+    parser.add_argument(
+        "--scaling-side",
+        type=int,
+        help="pixels for one worker against two (default half of --side; 0: leave it out)",
+    )
     parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     parser.add_argument("--child", choices=("run", "places"), help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=2, help=argparse.SUPPRESS)
@@ -204,7 +216,8 @@ def main() -> None:
         print(json.dumps(made))
         return
     with data_folder(given.data_dir) as folder:
-        figures = measure(folder, given.side, given.rounds, scaling=not given.no_scaling)
+        scaling = given.side // 2 if given.scaling_side is None else given.scaling_side
+        figures = measure(folder, given.side, given.rounds, scaling)
     tell("detection, whole", figures, as_json=given.as_json)
 
 
