@@ -58,23 +58,20 @@ def degrees(x: int, y: int) -> tuple[float, float]:
     return x / WORLD * 360 - 180, math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y / WORLD))))
 
 
-def _spread(value: Int64s) -> Any:
-    """Put a zero bit between the bits of each number (up to 31 bits)."""
-    v = value.astype(np.uint64)
-    for shift, mask in (
-        (16, 0x0000FFFF0000FFFF),
-        (8, 0x00FF00FF00FF00FF),
-        (4, 0x0F0F0F0F0F0F0F0F),
-        (2, 0x3333333333333333),
-        (1, 0x5555555555555555),
-    ):
-        v = (v | (v << np.uint64(shift))) & np.uint64(mask)
-    return v
+def spread(v: Any) -> Any:
+    """A zero bit between the bits of a number, or of each of an array of uint64 (up to 31 bits)."""
+    v = (v | v << 16) & 0x0000FFFF0000FFFF
+    v = (v | v << 8) & 0x00FF00FF00FF00FF
+    v = (v | v << 4) & 0x0F0F0F0F0F0F0F0F
+    v = (v | v << 2) & 0x3333333333333333
+    return (v | v << 1) & 0x5555555555555555
 
 
 def morton(x: Int64s, y: Int64s) -> Int64s:
     """62-bit Morton keys of integer coordinates."""
-    key: Int64s = (_spread(np.asarray(x)) | (_spread(np.asarray(y)) << np.uint64(1))).astype(np.int64)
+    bits = (np.asarray(part).astype(np.uint64) for part in (x, y))
+    columns, rows = (spread(part) for part in bits)
+    key: Int64s = (columns | rows << 1).astype(np.int64)
     return key
 
 
@@ -100,16 +97,8 @@ def unmorton(key: Int64s) -> tuple[Int64s, Int64s]:
 
 def morton_of(x: int, y: int) -> int:
     """Morton key of one position or tile."""
-    return spread(x) | spread(y) << 1
-
-
-def spread(v: int) -> int:
-    """A zero bit between the bits of a number (up to 31 bits)."""
-    v = (v | v << 16) & 0x0000FFFF0000FFFF
-    v = (v | v << 8) & 0x00FF00FF00FF00FF
-    v = (v | v << 4) & 0x0F0F0F0F0F0F0F0F
-    v = (v | v << 2) & 0x3333333333333333
-    return (v | v << 1) & 0x5555555555555555
+    key: int = spread(x) | spread(y) << 1
+    return key
 
 
 def point_range(tile: Address) -> tuple[int, int]:
