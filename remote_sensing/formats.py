@@ -27,7 +27,7 @@ def found(path: Path, chosen: Mapping[str, str]) -> list[Scene]:
         scenes = [_raster(str(path), path, chosen)]
     else:
         scenes = []
-    return sorted(scenes, key=lambda s: (s.acquired_at.timestamp() if s.acquired_at else 0.0, s.item_id))
+    return sorted(scenes, key=lambda s: (s.taken_s, s.item_id))
 
 
 def _folder(path: Path, chosen: Mapping[str, str]) -> list[Scene]:

@@ -48,7 +48,7 @@ def detect(
     """
     options = options or Options()
     started = time.perf_counter()
-    ordered = sorted(scenes, key=lambda s: s.acquired_at.timestamp() if s.acquired_at else 0.0)
+    ordered = sorted(scenes, key=lambda s: s.taken_s)
     if not ordered:
         raise SceneError("没有影像 (no scene)")
     newest, previous = ordered[-1], _previous(ordered)

@@ -56,7 +56,7 @@ def of_shapes(
     scenes: Sequence[Scene], crs: Any, shapes: Sequence[shapely.Geometry], workers: int = 2
 ) -> list[tuple[Point, ...]]:
     """The profile of each shape (in `crs`) over the scenes, oldest first; dates that do not show it are left out."""
-    ordered = sorted(scenes, key=lambda s: s.acquired_at.timestamp() if s.acquired_at else 0.0)
+    ordered = sorted(scenes, key=lambda s: s.taken_s)
     with Held() as held, ThreadPoolExecutor(workers) as pool:
 
         def read(scene: Scene, names: Sequence[str], window: Window) -> Mapping[str, Floats]:

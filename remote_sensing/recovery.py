@@ -116,7 +116,7 @@ def recover(
     if not len(visible) + len(hidden):
         raise SceneError("没有取水口 (both registers are empty)")
     options = replace(options or Options(), min_score=0.0, max_water_m2=np.inf)
-    scene = max(scenes, key=lambda s: s.acquired_at.timestamp() if s.acquired_at else 0.0)
+    scene = max(scenes, key=lambda s: s.taken_s)
     handed_in = len(visible) + len(hidden)
     visible, hidden = (_in_scene(points, name, scene) for points, name in ((visible, "visible"), (hidden, "hidden")))  # fmt: skip
     trial = _trial(scene, visible, hidden, bodies, options)

@@ -114,7 +114,7 @@ def _north_first(shape: shapely.Geometry) -> tuple[float, float]:
 
 
 def _when(scene: Scene) -> tuple[float, str]:
-    return (scene.acquired_at.timestamp() if scene.acquired_at else 0.0, scene.item_id)
+    return (scene.taken_s, scene.item_id)
 
 
 def run_all(

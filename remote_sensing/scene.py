@@ -164,6 +164,11 @@ class Scene:
                             read[name][hidden(source, mine[name], own, out_shape)] = np.nan
         return {name: read[name] for name in wanted}
 
+    @property
+    def taken_s(self) -> float:
+        """What orders scenes in time: seconds since 1970; 0 where nobody says when it was taken."""
+        return self.acquired_at.timestamp() if self.acquired_at else 0.0
+
     def to_stac(self) -> dict[str, Any]:
         """The scene as a STAC item; files are named relative to `path`'s folder where they lie below it."""
         base = self.path.parent

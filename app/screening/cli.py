@@ -148,7 +148,7 @@ def evaluate_commands() -> typer.Typer:
 
         with _told():
             dates = [one for path in scene for one in open_scenes(path, bands=named_bands(bands))]
-            *before, newest = sorted(dates, key=lambda s: s.acquired_at.timestamp() if s.acquired_at else 0.0)
+            *before, newest = sorted(dates, key=lambda s: s.taken_s)
             report = evaluate.masks(newest, label, "irrigated_land", value, _numbers(left_out), dates=before)
         _report(report, as_json)
 
