@@ -110,12 +110,7 @@ def _raster(path: Path, scene: Scene, kind: str, value: str | None, left_out: Se
     if nodata is not None and np.isfinite(nodata) and nodata not in wanted:
         judged &= numbers != nodata
     how = "colours: blue, else white" if coloured else how
-    said = {
-        "value": wanted[0] if len(wanted) == 1 else wanted,
-        "left_out": sorted({*map(float, out)}),
-        "chosen": how,
-        "classes": [float(c) for c in classes[:MANY]],
-    }
+    said = _said(wanted, out, how) | {"classes": [float(c) for c in classes[:MANY]]}
     if band > 1:
         said["band"] = band
     if land:
@@ -313,6 +308,11 @@ def _classes(
     return wanted, [v for v in {*out, -1.0, 255.0} if v not in wanted], how
 
 
+def _said(wanted: Sequence[float], out: Sequence[float], how: str) -> dict[str, Any]:
+    """What a report tells of the classes that were chosen."""
+    return {"value": wanted[0] if len(wanted) == 1 else wanted, "left_out": sorted(set(out)), "chosen": how}
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -368,7 +368,7 @@ def _of_numbers(
     wet = _wetness(numbers, seen, held, scene) if kind == "water_body" else {}
     wanted, out, how = _classes(held, None, path.stem, False, kind, value, left_out, wet)
     judged = seen & ~np.isin(numbers, out)
-    said = {"column": column, "value": wanted[0] if len(wanted) == 1 else wanted, "left_out": sorted(set(out)), "chosen": how, "judged": "inside the polygons"}  # fmt: skip
+    said = {"column": column} | _said(wanted, out, how) | {"judged": "inside the polygons"}
     return Label(np.isin(numbers, wanted) & judged, judged, said)
 
 

@@ -35,6 +35,11 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "version": ("版本", "Version"),
 }
 """Titles of what neither a layer nor an import has."""
+LEVELS = {
+    "county": ("县级", "county"),
+    "prefecture": ("市级", "prefecture"),
+    "province": ("省级", "province"),
+}
 CODES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "origin": {
         "import": ("导入", "import"),
@@ -65,16 +70,9 @@ CODES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "published": ("已上图", "published"),
         "withdrawn": ("已撤回", "withdrawn"),
     },
-    "stage": {
-        "county": ("县级", "county"),
-        "prefecture": ("市级", "prefecture"),
-        "province": ("省级", "province"),
-        "basin": ("流域", "basin agency"),
-    },
-    "authority": {
-        "county": ("县级", "county"),
-        "prefecture": ("市级", "prefecture"),
-        "province": ("省级", "province"),
+    "stage": LEVELS | {"basin": ("流域", "basin agency")},
+    "authority": LEVELS
+    | {
         "basin": ("流域机构", "basin agency"),
         "nation": ("水利部", "ministry"),
         "none": ("", ""),
